@@ -16,7 +16,7 @@ const (
 	CodeNotFound         Code = "not_found"            // nothing with this id was ever here, or it was forgotten
 	CodeExpired          Code = "expired"              // the job was here and has been pruned or deleted
 	CodeWrongState       Code = "wrong_state"          // the operation is not possible in the job's state
-	CodePinned           Code = "pinned"               // the job's result is needed by an unfinished parent or a waiter
+	CodePinned           Code = "pinned"               // the result is needed by the parent, which has not succeeded
 	CodeIDConflict       Code = "id_conflict"          // the id is taken by a different submission
 	CodeIdempotency      Code = "idempotency_mismatch" // the idempotency key was used for a different submission
 	CodeUniqueConflict   Code = "unique_conflict"      // another job holds the unique key

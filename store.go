@@ -95,9 +95,9 @@ type Store interface {
 	Logs(ctx context.Context, id ID, after int64, limit int) ([]LogLine, Code, error)
 	// Items reads items with Seq > after, at most limit.
 	Items(ctx context.Context, id ID, after int64, limit int) ([]Item, Code, error)
-	// Queues reads every queue that has a job, a session or a pause, by name.
+	// Queues reads every queue that has an unfinished job, a session or a pause, by name.
 	Queues(ctx context.Context) ([]QueueInfo, error)
-	// Tasks reads every task that has a job, a session or a pause, by name.
+	// Tasks reads every task that has an unfinished job, a session or a pause, by name.
 	Tasks(ctx context.Context) ([]TaskInfo, error)
 	// Sessions reads the sessions that have not ended, by id.
 	Sessions(ctx context.Context) ([]SessionInfo, error)

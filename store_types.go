@@ -34,7 +34,7 @@ type SessionAnswer struct {
 	Code Code
 	// LeaseUntil is the store time at which the lease ends unless it is renewed.
 	LeaseUntil time.Time
-	// MaxID is the greatest job id in the store, for [IDs.Observe]; zero when there is none.
+	// MaxID, of StartSession, is the greatest id of a job in the store, expired ones aside, for [IDs.Observe]; zero when there is none.
 	MaxID ID
 }
 
@@ -185,7 +185,7 @@ type QueueInfo struct {
 	Paused      bool
 	Depth       map[State]int // of the states scheduled, ready, running, waiting; states without jobs are absent
 	Held        int           // of the ready ones
-	OldestReady time.Time     // RunAt of the ready job that is next; zero: none is ready
+	OldestReady time.Time     // earliest RunAt of a ready job; zero: none is ready
 	Workers     int           // sessions that serve it
 }
 

@@ -43,7 +43,7 @@ const (
 	Satisfied                        // what is to be awaited has settled
 	Limit                            // the report goes over the bound on log lines or items
 	UniqueHeld                       // another job holds the unique key
-	Pinned                           // the parent exists and has not succeeded, or a job waits for this one
+	Pinned                           // the parent exists and has not succeeded
 	Kept                             // KeepUntil has not come
 	Due                              // RunAt has come
 	Pending                          // something awaited has not settled yet
