@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"flag"
+	"strings"
 	"testing"
 
 	"github.com/godwit-go/godwit"
@@ -22,4 +24,35 @@ func modelConfig() Config {
 func TestModelKeepsTheTable(t *testing.T) {
 	t.Parallel()
 	table(t, modelConfig())
+}
+
+var (
+	flagOps       = flag.Int("ops", 20_000, "calls of a differential run")
+	flagSeed      = flag.Uint64("seed", 20261123, "seed of the differential runs and the histories")
+	flagStores    = flag.String("stores", "", "the stores to test, comma separated; empty: all")
+	flagHistories = flag.Int("histories", 200, "concurrent histories to check")
+)
+
+func TestDifferential(t *testing.T) {
+	for name, cfg := range stores() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			Differential(t, name, cfg, Stream{Ops: *flagOps, Seed: *flagSeed, Coverage: *flagOps >= 20_000})
+		})
+	}
+}
+
+// stores are the stores under test, by name.
+func stores() map[string]Config {
+	all := map[string]Config{"model": modelConfig()}
+	if *flagStores == "" {
+		return all
+	}
+	chosen := map[string]Config{}
+	for name := range strings.SplitSeq(*flagStores, ",") {
+		if cfg, ok := all[name]; ok {
+			chosen[name] = cfg
+		}
+	}
+	return chosen
 }
