@@ -1,0 +1,193 @@
+package sqlite
+
+import (
+	"fmt"
+	"strings"
+
+	zs "zombiezen.com/go/sqlite"
+
+	"github.com/godwit-go/godwit"
+)
+
+// conn is one connection to the file with its prepared statements. It belongs to one goroutine at a time.
+type conn struct {
+	db     *zs.Conn
+	multis map[multiKey]*zs.Stmt
+}
+
+type multiKey struct {
+	of *multi
+	n  int
+}
+
+// multi is a statement that takes many rows at once: head, then a tuple for each row with sep between them, then tail. SQLite
+// takes a thousand rows in a few such statements much faster than one by one.
+type multi struct {
+	head, tuple, sep, tail string
+}
+
+// multiSizes are the numbers of rows for which statements are prepared, largest first.
+var multiSizes = []int{256, 64, 16, 4, 1}
+
+// values makes the multi that inserts rows of the columns named.
+func values(into, columns, tail string) *multi {
+	n := strings.Count(columns, ",") + 1
+	tuple := "(" + strings.Repeat("?,", n-1) + "?)"
+	return &multi{head: "INSERT INTO " + into + " (" + columns + ") VALUES ", tuple: tuple, sep: ",", tail: tail}
+}
+
+// in makes the multi of a statement that ends in a list of values.
+func in(head string) *multi {
+	return &multi{head: head + " (", tuple: "?", sep: ",", tail: ")"}
+}
+
+func (m *multi) sql(n int) string {
+	return m.head + strings.Repeat(m.tuple+m.sep, n-1) + m.tuple + m.tail
+}
+
+// prepareMulti gives the statement for n rows, which is one of multiSizes.
+func (c *conn) prepareMulti(m *multi, n int) (*zs.Stmt, error) {
+	key := multiKey{m, n}
+	if s := c.multis[key]; s != nil {
+		return s, s.Reset()
+	}
+	s, err := c.db.Prepare(m.sql(n))
+	if err != nil {
+		return nil, err
+	}
+	c.multis[key] = s
+	return s, nil
+}
+
+// many runs m over n rows. bind binds row i from parameter p on and returns the parameter after it. row, if not nil, is called
+// for each row that the statement answers.
+func (c *conn) many(m *multi, n int, bind func(s *zs.Stmt, p, i int) int, row func(s *zs.Stmt) error) error {
+	done := 0
+	for _, size := range multiSizes {
+		for n-done >= size {
+			s, err := c.prepareMulti(m, size)
+			if err != nil {
+				return err
+			}
+			p := 1
+			for i := range size {
+				p = bind(s, p, done+i)
+			}
+			if err := drain(s, row); err != nil {
+				return err
+			}
+			done += size
+		}
+	}
+	return nil
+}
+
+// manyIDs runs m over ids, one parameter each. first binds parameters that come before, and returns the next one.
+func (c *conn) manyIDs(m *multi, ids []godwit.ID, row func(s *zs.Stmt) error) error {
+	return c.many(m, len(ids), func(s *zs.Stmt, p, i int) int {
+		s.BindBytes(p, ids[i][:])
+		return p + 1
+	}, row)
+}
+
+// drain steps a bound statement to its end and resets it.
+func drain(s *zs.Stmt, row func(s *zs.Stmt) error) error {
+	for {
+		has, err := s.Step()
+		if err != nil {
+			return err
+		}
+		if !has {
+			return s.Reset()
+		}
+		if row == nil {
+			continue
+		}
+		if err := row(s); err != nil {
+			_ = s.Reset() // the row's error is the one to tell
+			return err
+		}
+	}
+}
+
+// exec runs one statement.
+func (c *conn) exec(sql string, args ...any) error { return c.query(sql, nil, args...) }
+
+// query runs one statement and calls row for each row that it answers.
+func (c *conn) query(sql string, row func(s *zs.Stmt) error, args ...any) error {
+	s, err := c.db.Prepare(sql)
+	if err != nil {
+		return err
+	}
+	for i, arg := range args {
+		bindAny(s, i+1, arg)
+	}
+	return drain(s, row)
+}
+
+func bindAny(s *zs.Stmt, p int, arg any) {
+	switch v := arg.(type) {
+	case int:
+		s.BindInt64(p, int64(v))
+	case int64:
+		s.BindInt64(p, v)
+	case bool:
+		s.BindBool(p, v)
+	case string:
+		s.BindText(p, v)
+	case []byte:
+		s.BindBytes(p, v)
+	case godwit.ID:
+		s.BindBytes(p, v[:])
+	default:
+		panic(fmt.Sprintf("sqlite: cannot bind a %T", arg))
+	}
+}
+
+// bindID binds an id, NULL when it is zero.
+func bindID(s *zs.Stmt, p int, id *godwit.ID) {
+	if id.IsZero() {
+		s.BindNull(p)
+		return
+	}
+	s.BindBytes(p, id[:])
+}
+
+// columnID reads an id; NULL is the zero id.
+func columnID(s *zs.Stmt, col int) godwit.ID {
+	var id godwit.ID
+	s.ColumnBytes(col, id[:])
+	return id
+}
+
+// columnBlob reads bytes into memory of its own; nil when there are none.
+func columnBlob(s *zs.Stmt, col int) []byte {
+	n := s.ColumnLen(col)
+	if n == 0 {
+		return nil
+	}
+	b := make([]byte, n)
+	s.ColumnBytes(col, b)
+	return b
+}
+
+// columnFailure reads a failure from three columns; nil when its code is NULL.
+func columnFailure(s *zs.Stmt, col int) *godwit.Failure {
+	if s.ColumnType(col) == zs.TypeNull {
+		return nil
+	}
+	return &godwit.Failure{Code: godwit.Code(s.ColumnText(col)), Message: s.ColumnText(col + 1), Stack: s.ColumnText(col + 2)}
+}
+
+// bindFailure binds a failure to three parameters, NULL when it is nil.
+func bindFailure(s *zs.Stmt, p int, f *godwit.Failure) {
+	if f == nil {
+		s.BindNull(p)
+		s.BindNull(p + 1)
+		s.BindNull(p + 2)
+		return
+	}
+	s.BindText(p, string(f.Code))
+	s.BindText(p+1, f.Message)
+	s.BindText(p+2, f.Stack)
+}

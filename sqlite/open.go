@@ -1,0 +1,196 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	zs "zombiezen.com/go/sqlite"
+
+	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/groupcommit"
+)
+
+// Open opens a file, or makes it, and takes it for this process. It waits for another process that works with it, for at most
+// LockWait, and then answers [godwit.CodeLocked] with who that is. A file that is damaged or not one of Godwit's is left as it
+// is and answered with [godwit.CodeCorrupt]. The leases of sessions that were left behind end now, so that the next rescue
+// moves their jobs.
+func Open(ctx context.Context, config Config) (*Store, error) {
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	path, err := realPath(config.Path)
+	if err != nil {
+		return nil, unusable(config.Path, err)
+	}
+	lock, err := acquire(ctx, path, config.LockWait)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		path: path, lock: lock, clock: &clock{read: config.Now}, lanes: &laneCache{byID: map[int64]*lane{}},
+		readers: make(chan *conn, config.Readers),
+	}
+	for range config.Readers {
+		s.readers <- nil
+	}
+	if err := s.start(config); err != nil {
+		_ = lock.release() // the first error is the one to tell
+		return nil, err
+	}
+	return s, nil
+}
+
+// realPath gives the one name of a file, so that two names of it share a lock.
+func realPath(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, os.ErrNotExist) {
+		dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+		return filepath.Join(dir, filepath.Base(path)), err
+	}
+	return real, err
+}
+
+// start opens the writer, brings the file up to date and starts the group commit.
+func (s *Store) start(config Config) error {
+	if err := checkHeader(s.path); err != nil {
+		return err
+	}
+	c, err := connect(s.path, zs.OpenReadWrite|zs.OpenCreate)
+	if err != nil {
+		return toError(err)
+	}
+	s.writer = c
+	if err := s.prepare(config); err != nil {
+		_ = c.db.Close() // the first error is the one to tell
+		return toError(err)
+	}
+	s.group = groupcommit.New(groupcommit.Config{
+		Begin: s.begin, Commit: s.commit, Rollback: s.rollback, Committed: s.committed,
+		Disk: diskFailed, Ambiguous: ambiguous, Probe: s.probe,
+	})
+	return nil
+}
+
+func (s *Store) prepare(config Config) error {
+	if err := s.migrate(); err != nil {
+		return err
+	}
+	if config.QuickCheck {
+		if err := pragmaCheck(s.writer, "PRAGMA quick_check(1)"); err != nil {
+			return err
+		}
+	}
+	if err := s.writer.db.SetAuthorizer(zs.AuthorizeFunc(s.authorize)); err != nil {
+		return err
+	}
+	floor, err := newestTime(s.writer)
+	if err != nil {
+		return err
+	}
+	s.clock.begin(floor)
+	return s.takeOver()
+}
+
+// takeOver ends the leases that were left behind and forgets lanes that nothing is in.
+func (s *Store) takeOver() error {
+	if err := s.writer.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	now := s.clock.now()
+	err := s.writer.exec("UPDATE godwit_sessions SET lease_until = ? WHERE lease_until > ?", now, now)
+	if err == nil {
+		err = s.writer.exec("DELETE FROM godwit_lanes WHERE scheduled + ready + running + waiting + finished = 0")
+	}
+	if err == nil {
+		err = s.readControl()
+	}
+	if err == nil {
+		err = s.commit()
+	}
+	if err != nil {
+		s.rollback()
+	}
+	return err
+}
+
+// newestTime gives the newest store time that the file knows.
+func newestTime(c *conn) (int64, error) {
+	var newest int64
+	for _, sql := range []string{
+		"SELECT value FROM godwit_meta WHERE name = 'store_time'",
+		"SELECT created_at FROM godwit_jobs ORDER BY id DESC LIMIT 1",
+		"SELECT finished_at FROM godwit_finished ORDER BY id DESC LIMIT 1",
+	} {
+		err := c.query(sql, func(s *zs.Stmt) error {
+			newest = max(newest, s.ColumnInt64(0))
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return newest, nil
+}
+
+// connect opens one connection and sets it up. synchronous=FULL makes every commit wait for the disk.
+func connect(path string, flags zs.OpenFlags) (*conn, error) {
+	db, err := zs.OpenConn(path, flags)
+	if err != nil {
+		return nil, err
+	}
+	db.SetBusyTimeout(5 * time.Second) // for a shell that looks into the file; the lock keeps other owners away
+	c := &conn{db: db, multis: map[multiKey]*zs.Stmt{}}
+	for _, pragma := range []string{
+		"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA cache_size = -65536", "PRAGMA temp_store = MEMORY",
+		"PRAGMA wal_autocheckpoint = 4000", "PRAGMA journal_size_limit = 67108864",
+	} {
+		if err := c.exec(pragma); err != nil {
+			_ = db.Close() // the first error is the one to tell
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// checkHeader refuses a file that SQLite would not know, before SQLite writes beside it.
+func checkHeader(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return unusable(path, err)
+	}
+	head := make([]byte, 16)
+	n, err := io.ReadFull(f, head)
+	if closed := f.Close(); closed != nil {
+		return unusable(path, closed)
+	}
+	switch {
+	case n == 0 && errors.Is(err, io.EOF):
+		return nil // empty: to be made
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+		return unusable(path, err)
+	case !bytes.Equal(head[:n], []byte("SQLite format 3\x00")):
+		return foreign(path, "is no SQLite database")
+	}
+	return nil
+}
+
+func foreign(path, what string) error {
+	return &godwit.Error{
+		Code: godwit.CodeCorrupt, Field: "Path",
+		Message: fmt.Sprintf("%s %s; it was left as it is (give Godwit a file of its own: tables of yours may be added to it afterwards)", path, what),
+	}
+}

@@ -1,0 +1,181 @@
+package sqlite
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	zs "zombiezen.com/go/sqlite"
+
+	"github.com/godwit-go/godwit"
+)
+
+// laneCount is a lane with how many jobs it has in each place.
+type laneCount struct {
+	*lane
+	count [waiting + 1]int
+}
+
+// eachLane reads the lanes that have unfinished jobs.
+func (r *reader) eachLane(got func(l *laneCount) error) error {
+	const sql = "SELECT id, scheduled, ready, running, waiting FROM godwit_lanes WHERE scheduled + ready + running + waiting > 0"
+	var list []*laneCount
+	err := r.c.query(sql, func(s *zs.Stmt) error {
+		l, err := r.lanes(s.ColumnInt64(0))
+		n := &laneCount{lane: l}
+		for k := scheduled; k <= waiting; k++ {
+			n.count[k] = s.ColumnInt(int(k))
+		}
+		list = append(list, n)
+		return err
+	})
+	for _, l := range list {
+		if err != nil {
+			break
+		}
+		err = got(l)
+	}
+	return err
+}
+
+func (l *laneCount) addTo(depth map[godwit.State]int) {
+	for k := scheduled; k <= waiting; k++ {
+		if l.count[k] > 0 {
+			depth[k.state()] += l.count[k]
+		}
+	}
+}
+
+// names reads one column of text.
+func (r *reader) names(sql string, got func(name string, n int)) error {
+	return r.c.query(sql, func(s *zs.Stmt) error {
+		got(s.ColumnText(0), s.ColumnInt(1))
+		return nil
+	})
+}
+
+// Queues reads every queue that has a job, a session or a pause, by name.
+func (s *Store) Queues(ctx context.Context) ([]godwit.QueueInfo, error) {
+	return read(ctx, s, func(r *reader) ([]godwit.QueueInfo, error) {
+		all := map[string]*godwit.QueueInfo{}
+		at := func(name string) *godwit.QueueInfo {
+			if all[name] == nil {
+				all[name] = &godwit.QueueInfo{Name: name, Depth: map[godwit.State]int{}}
+			}
+			return all[name]
+		}
+		err := r.names("SELECT name, 1 FROM godwit_paused_queues", func(name string, _ int) { at(name).Paused = true })
+		if err != nil {
+			return nil, err
+		}
+		err = r.names("SELECT queue, count(*) FROM godwit_serves GROUP BY queue", func(name string, n int) { at(name).Workers = n })
+		if err != nil {
+			return nil, err
+		}
+		err = r.eachLane(func(l *laneCount) error {
+			q := at(l.queue)
+			l.addTo(q.Depth)
+			if l.count[ready] == 0 {
+				return nil
+			}
+			held, err := r.heldReason(l.lane)
+			if err != nil {
+				return err
+			}
+			if held != "" {
+				q.Held += l.count[ready]
+			}
+			oldest, err := r.oldestReady(l.lane)
+			if t := fromMicros(oldest); q.OldestReady.IsZero() || t.Before(q.OldestReady) {
+				q.OldestReady = t
+			}
+			return err
+		})
+		return sorted(all), err
+	})
+}
+
+// oldestReady gives the earliest RunAt of the ready jobs of a lane: the index has it first for each priority, so it is asked
+// once for each priority in use.
+func (r *reader) oldestReady(l *lane) (int64, error) {
+	const sql = "SELECT rank, run_at FROM godwit_places INDEXED BY godwit_places_ready WHERE place = 2 AND lane = ? AND rank > ?" +
+		" ORDER BY rank, run_at LIMIT 1"
+	var oldest int64
+	for rank, more := int64(-godwit.PriorityMax-1), true; more; {
+		more = false
+		err := r.c.query(sql, func(s *zs.Stmt) error {
+			rank, more = s.ColumnInt64(0), true
+			if at := s.ColumnInt64(1); oldest == 0 || at < oldest {
+				oldest = at
+			}
+			return nil
+		}, l.id, rank)
+		if err != nil {
+			return 0, err
+		}
+	}
+	return oldest, nil
+}
+
+// Tasks reads every task that has a job, a session or a pause, by name.
+func (s *Store) Tasks(ctx context.Context) ([]godwit.TaskInfo, error) {
+	return read(ctx, s, func(r *reader) ([]godwit.TaskInfo, error) {
+		all := map[string]*godwit.TaskInfo{}
+		at := func(name string) *godwit.TaskInfo {
+			if all[name] == nil {
+				all[name] = &godwit.TaskInfo{Name: name, Depth: map[godwit.State]int{}}
+			}
+			return all[name]
+		}
+		err := r.names("SELECT name, 1 FROM godwit_paused_tasks", func(name string, _ int) { at(name).Paused = true })
+		if err != nil {
+			return nil, err
+		}
+		err = r.names("SELECT task, count(DISTINCT session) FROM godwit_capabilities GROUP BY task", func(name string, n int) {
+			at(name).Workers = n
+		})
+		if err != nil {
+			return nil, err
+		}
+		err = r.eachLane(func(l *laneCount) error {
+			l.addTo(at(l.task).Depth)
+			return nil
+		})
+		return sorted(all), err
+	})
+}
+
+// sorted gives the values in the order of their names.
+func sorted[T any](all map[string]*T) []T {
+	var list []T
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, *all[name])
+	}
+	return list
+}
+
+// Sessions reads the live sessions, by id.
+func (s *Store) Sessions(ctx context.Context) ([]godwit.SessionInfo, error) {
+	return read(ctx, s, func(r *reader) ([]godwit.SessionInfo, error) {
+		var list []godwit.SessionInfo
+		err := eachSession(r.c, func(n *session) {
+			list = append(list, godwit.SessionInfo{
+				NewSession: n.NewSession, StartedAt: fromMicros(n.startedAt), LeaseUntil: fromMicros(n.leaseUntil),
+			})
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i := range list {
+			err := r.c.query("SELECT count(*) FILTER (WHERE place = 3), count(*) FILTER (WHERE place = 4) FROM godwit_places"+
+				" WHERE session = ?", func(s *zs.Stmt) error {
+				list[i].Running, list[i].Waiting = s.ColumnInt(0), s.ColumnInt(1)
+				return nil
+			}, list[i].ID)
+			if err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	})
+}

@@ -1,0 +1,233 @@
+package sqlite
+
+import (
+	"context"
+
+	zs "zombiezen.com/go/sqlite"
+
+	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/states"
+)
+
+// Settle ends runs.
+func (s *Store) Settle(ctx context.Context, items []godwit.Settlement) ([]godwit.SettleAnswer, error) {
+	if err := checkBatch(len(items)); err != nil {
+		return nil, err
+	}
+	return write(ctx, s, func(u *unit) ([]godwit.SettleAnswer, error) { return u.settleAll(items) })
+}
+
+func (u *unit) settleAll(items []godwit.Settlement) ([]godwit.SettleAnswer, error) {
+	ids := make([]godwit.ID, len(items))
+	for i := range items {
+		ids[i] = items[i].Job
+	}
+	if err := u.loadAwaited(ids); err != nil {
+		return nil, err
+	}
+	return each(u, items, ids, func(s *godwit.Settlement) (godwit.SettleAnswer, error) { return u.settle(s) })
+}
+
+// each loads the jobs of a batch and runs an operation item by item.
+func each[Q any](u *unit, items []Q, ids []godwit.ID, op func(item *Q) (godwit.SettleAnswer, error)) ([]godwit.SettleAnswer, error) {
+	if err := u.load(ids, false); err != nil {
+		return nil, err
+	}
+	answers := make([]godwit.SettleAnswer, len(items))
+	for i := range items {
+		var err error
+		if answers[i], err = op(&items[i]); err != nil {
+			return nil, err
+		}
+	}
+	return answers, nil
+}
+
+var selectAwaited = in("SELECT promise FROM godwit_waits WHERE promise IN")
+
+// loadAwaited finds out which of the jobs somebody waits for. Only for calls in which nobody begins to wait, and only for
+// jobs of ids and those that they wake, which are not awaited themselves unless they are found here.
+func (u *unit) loadAwaited(ids []godwit.ID) error {
+	u.waiters = map[godwit.ID]bool{}
+	return u.c.manyIDs(selectAwaited, ids, func(s *zs.Stmt) error {
+		u.waiters[columnID(s, 0)] = true
+		return nil
+	})
+}
+
+// fence finds the job of a token and the conditions that hold about the token.
+func (u *unit) fence(t godwit.Token) (*job, states.Cond, error) {
+	j, err := u.get(t.Job)
+	if err != nil {
+		return nil, 0, err
+	}
+	var holds states.Cond
+	if u.ctl.sessions[t.Session] == nil {
+		holds |= states.SessionEnded
+	}
+	if j.run != t.Run || j.kind.underWay() && j.session != t.Session {
+		holds |= states.OtherRun
+	}
+	if j.cancelRequestedAt != 0 {
+		holds |= states.CancelRequested
+	}
+	return j, holds, nil
+}
+
+// refuse makes the answer of a row that changes nothing.
+func refuse(r *states.Row, j *job) godwit.SettleAnswer {
+	a := godwit.SettleAnswer{Code: r.Code}
+	if r.Code != godwit.CodeSessionEnded && r.Code != godwit.CodeStaleRun {
+		a.State = j.kind.state()
+	}
+	return a
+}
+
+func (u *unit) settle(s *godwit.Settlement) (godwit.SettleAnswer, error) {
+	op, ok := states.OpOf(s.Outcome)
+	if !ok {
+		return godwit.SettleAnswer{Code: godwit.CodeInvalid}, nil
+	}
+	j, holds, err := u.fence(s.Token)
+	if err != nil {
+		return godwit.SettleAnswer{}, err
+	}
+	runAt := after(u.now, s.Delay)
+	if j.attempt >= j.maxAttempts {
+		holds |= states.AttemptsUsed
+	}
+	if j.passed(runAt) {
+		holds |= states.Deadline
+	}
+	if runAt > u.now {
+		holds |= states.Delayed
+	}
+	over, err := u.overLimit(j, &s.Reported)
+	if err != nil {
+		return godwit.SettleAnswer{}, err
+	}
+	if over {
+		holds |= states.Limit
+	}
+	row := states.Decide(op, u.place(j), holds)
+	if !row.Changes() {
+		return refuse(row, j), nil
+	}
+	if err := u.report(j, &s.Reported); err != nil {
+		return godwit.SettleAnswer{}, err
+	}
+	kept, own := failures(op, row, j, s.Failure)
+	if op == states.OpSucceed {
+		j.result = s.Result
+	}
+	if op == states.OpRetry || op == states.OpSnooze {
+		if k := kindOf(row.To); k == scheduled || k == ready {
+			j.runAt = runAt
+		}
+	}
+	if err := u.apply(row, j, kept, own); err != nil {
+		return godwit.SettleAnswer{}, err
+	}
+	return godwit.SettleAnswer{State: j.kind.state()}, nil
+}
+
+// failures gives the failure that a job keeps after a settle and the one of the run itself.
+func failures(op states.Op, row *states.Row, j *job, given *godwit.Failure) (kept, own *godwit.Failure) {
+	if op == states.OpSucceed {
+		return nil, nil
+	}
+	if given != nil {
+		f := *given
+		own = &f
+	} else if op == states.OpFail || op == states.OpRetry || op == states.OpReject {
+		own = &godwit.Failure{Code: godwit.CodeFailed}
+	}
+	switch {
+	case row.To == states.Place(godwit.StateCancelled):
+		return godwit.CancelledFailure(j.cancelReason), own
+	case row.When == states.Deadline:
+		return godwit.DeadlineFailure(own), own
+	}
+	return own, own
+}
+
+// Report records progress, log lines and items.
+func (s *Store) Report(ctx context.Context, items []godwit.Report) ([]godwit.SettleAnswer, error) {
+	if err := checkBatch(len(items)); err != nil {
+		return nil, err
+	}
+	return write(ctx, s, func(u *unit) ([]godwit.SettleAnswer, error) {
+		ids := make([]godwit.ID, len(items))
+		for i := range items {
+			ids[i] = items[i].Job
+		}
+		return each(u, items, ids, func(r *godwit.Report) (godwit.SettleAnswer, error) { return u.reportOne(r) })
+	})
+}
+
+func (u *unit) reportOne(r *godwit.Report) (godwit.SettleAnswer, error) {
+	j, holds, err := u.fence(r.Token)
+	if err != nil {
+		return godwit.SettleAnswer{}, err
+	}
+	over, err := u.overLimit(j, &r.Reported)
+	if err != nil {
+		return godwit.SettleAnswer{}, err
+	}
+	if over {
+		holds |= states.Limit
+	}
+	row := states.Decide(states.OpReport, u.place(j), holds)
+	if !row.Changes() {
+		return refuse(row, j), nil
+	}
+	if err := u.report(j, &r.Reported); err != nil {
+		return godwit.SettleAnswer{}, err
+	}
+	u.tell(row.Event, j, "") // nothing but the report changes, so the place is not written
+	return godwit.SettleAnswer{State: j.kind.state()}, nil
+}
+
+// overLimit reports whether a job would have more log lines or items than it may.
+func (u *unit) overLimit(j *job, r *godwit.Reported) (bool, error) {
+	if len(r.Logs) == 0 && len(r.Items) == 0 || !j.kind.underWay() {
+		return false, nil
+	}
+	rep, err := u.reportOf(j)
+	if err != nil {
+		return false, err
+	}
+	return len(r.Logs) > 0 && rep.logs+int64(len(r.Logs)) > godwit.LogLinesMax ||
+		len(r.Items) > 0 && rep.items+int64(len(r.Items)) > godwit.ItemsMax, nil
+}
+
+// report records what a handler said.
+func (u *unit) report(j *job, r *godwit.Reported) error {
+	if r.Progress == nil && len(r.Logs) == 0 && len(r.Items) == 0 {
+		return nil
+	}
+	rep, err := u.reportOf(j)
+	if err != nil {
+		return err
+	}
+	if !j.reported {
+		j.reported, j.dirty = true, true
+	}
+	rep.dirty = true
+	if r.Progress != nil {
+		p := *r.Progress
+		p.At = fromMicros(u.now)
+		rep.progress = &p
+	}
+	for i := range r.Logs {
+		l := r.Logs[i]
+		rep.logs++
+		l.Seq, l.Run = rep.logs, j.run
+		u.lines = append(u.lines, line{job: j.id, log: &l})
+	}
+	for _, data := range r.Items {
+		rep.items++
+		u.lines = append(u.lines, line{job: j.id, item: &godwit.Item{Seq: rep.items, Run: j.run, Data: data}})
+	}
+	return nil
+}

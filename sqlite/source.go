@@ -1,0 +1,112 @@
+package sqlite
+
+import (
+	"fmt"
+
+	zs "zombiezen.com/go/sqlite"
+
+	"github.com/godwit-go/godwit"
+)
+
+// source reads jobs over one connection, for the writer and the readers alike.
+type source struct {
+	c     *conn
+	lanes func(id int64) (*lane, error)
+}
+
+// fetch reads those of the ids that are there and calls got for each, in no particular order. full asks for arguments and
+// results too.
+func (r *source) fetch(ids []godwit.ID, full bool, got func(j *job)) error {
+	places, finished := selectPlaces, selectFinished
+	if full {
+		places, finished = selectPlacesArgs, selectFinishedFull
+	}
+	found := 0
+	err := r.c.manyIDs(places, ids, func(s *zs.Stmt) error {
+		j := &job{}
+		if err := j.scanCommon(s, r.lanes); err != nil {
+			return err
+		}
+		j.scanPlace(s, full)
+		found++
+		got(j)
+		return nil
+	})
+	if err != nil || found == len(ids) {
+		return err
+	}
+	err = r.c.manyIDs(finished, ids, func(s *zs.Stmt) error {
+		j := &job{}
+		if err := j.scanCommon(s, r.lanes); err != nil {
+			return err
+		}
+		j.scanFinished(s, full)
+		found++
+		got(j)
+		return nil
+	})
+	if err != nil || found == len(ids) {
+		return err
+	}
+	return r.c.manyIDs(selectPruned, ids, func(s *zs.Stmt) error {
+		got(&job{id: columnID(s, 0), kind: pruned, stored: pruned, keepUntil: s.ColumnInt64(1)})
+		return nil
+	})
+}
+
+// newestFailure reads the failure of the newest attempt record that has one; nil when none has.
+func (r *source) newestFailure(j *job) (*godwit.Failure, error) {
+	if j.records == 0 {
+		return nil, nil // no failure is what a job without one shows
+	}
+	var f *godwit.Failure
+	err := r.c.query("SELECT code, message, stack FROM godwit_attempts WHERE job = ? AND code IS NOT NULL ORDER BY seq DESC LIMIT 1",
+		func(s *zs.Stmt) error {
+			f = columnFailure(s, 0)
+			return nil
+		}, j.id)
+	return f, err
+}
+
+// reportOf loads what the handlers of a job said.
+func (r *source) reportOf(j *job) (*report, error) {
+	if j.report != nil {
+		return j.report, nil
+	}
+	rep := &report{}
+	if !j.reported {
+		j.report = rep
+		return rep, nil
+	}
+	err := r.c.query("SELECT logs, items, at, done, total, message FROM godwit_reports WHERE job = ?", func(s *zs.Stmt) error {
+		rep.logs, rep.items = s.ColumnInt64(0), s.ColumnInt64(1)
+		if at := s.ColumnInt64(2); at != 0 {
+			rep.progress = &godwit.Progress{
+				Done: s.ColumnInt64(3), Total: s.ColumnInt64(4), Message: s.ColumnText(5), At: fromMicros(at),
+			}
+		}
+		return nil
+	}, j.id)
+	if err != nil {
+		return nil, fmt.Errorf("read report: %w", err)
+	}
+	j.report = rep
+	return rep, nil
+}
+
+// show completes the view of a job, except for the reason it is held.
+func (r *source) show(j *job, failure *godwit.Failure) (godwit.Job, error) {
+	v := j.view()
+	if !j.kind.final() {
+		v.Failure = failure
+	}
+	rep, err := r.reportOf(j)
+	if err != nil {
+		return v, err
+	}
+	if rep.progress != nil {
+		p := *rep.progress
+		v.Progress = &p
+	}
+	return v, nil
+}

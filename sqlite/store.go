@@ -1,0 +1,300 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	zs "zombiezen.com/go/sqlite"
+
+	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/groupcommit"
+)
+
+// Store keeps jobs in one SQLite file. It is safe for use by many goroutines. Make one with [Open].
+type Store struct {
+	path  string
+	lock  *fileLock
+	clock *clock
+	lanes *laneCache
+	group *groupcommit.Group
+
+	// Owned by the writer's goroutine.
+	writer      *conn
+	ctl         *control // nil after a rollback: read it anew
+	userSQL     bool     // the statements of an application are being prepared
+	pruneCursor godwit.ID
+	events      []godwit.Event // of the group under way
+	commits     []func()       // to be done once the group is committed
+
+	watchers watchers
+	readers  chan *conn // idle ones; nil stands for one that is not open yet
+
+	calls  sync.RWMutex // held for reading by every call, for writing by Close
+	closed bool         // guarded by calls
+}
+
+var (
+	_ godwit.Store   = (*Store)(nil)
+	_ godwit.Watcher = (*Store)(nil)
+)
+
+// Now gives store time.
+func (s *Store) Now() time.Time { return fromMicros(s.clock.now()) }
+
+// Path gives the file that the store was opened with.
+func (s *Store) Path() string { return s.path }
+
+// Close waits for calls under way, writes the log back into the file and lets go of everything. Later calls answer
+// [godwit.CodeClosed]. It is safe twice.
+func (s *Store) Close() error {
+	s.calls.Lock()
+	defer s.calls.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	s.group.Close()
+	err := s.closeConns()
+	return errors.Join(err, s.lock.release())
+}
+
+func (s *Store) closeConns() error {
+	var errs []error
+	for range cap(s.readers) {
+		if c := <-s.readers; c != nil {
+			errs = append(errs, c.db.Close())
+		}
+	}
+	errs = append(errs, s.writer.db.Close())
+	return errors.Join(errs...)
+}
+
+// enter begins a call; leave ends it.
+func (s *Store) enter() error {
+	s.calls.RLock()
+	if s.closed {
+		s.calls.RUnlock()
+		return &godwit.Error{Code: godwit.CodeClosed, Message: "the store is closed"}
+	}
+	return nil
+}
+
+func (s *Store) leave() { s.calls.RUnlock() }
+
+// write runs one operation on the writer, together with others, and returns when it is on disk.
+func write[T any](ctx context.Context, s *Store, op func(u *unit) (T, error)) (T, error) {
+	var answer, nothing T
+	if err := ctx.Err(); err != nil {
+		return nothing, err
+	}
+	if err := s.enter(); err != nil {
+		return nothing, err
+	}
+	defer s.leave()
+	err := s.group.Do(ctx, func() error {
+		u := s.unit()
+		var err error
+		if answer, err = op(u); err != nil {
+			return err
+		}
+		return u.finish()
+	})
+	if err != nil {
+		return nothing, toError(err)
+	}
+	return answer, nil
+}
+
+// unit begins a unit of work. It belongs to the writer's goroutine.
+func (s *Store) unit() *unit {
+	u := &unit{
+		source: source{c: s.writer, lanes: s.lanes.resolver(s.writer)},
+		ctl:    s.ctl, store: s, now: s.clock.now(),
+	}
+	u.reset()
+	return u
+}
+
+// reset forgets everything that has not been written.
+func (u *unit) reset() {
+	u.jobs, u.order = map[godwit.ID]*job{}, u.order[:0]
+	u.known, u.unique = map[key]*knownKey{}, map[key]*uniqueKey{}
+	u.children, u.cascades = map[childKey]*child{}, map[godwit.ID]bool{}
+	u.attempts, u.lines, u.events, u.commits = nil, nil, nil, nil
+}
+
+// finish writes the unit and hands on what is to be told and done once it is committed.
+func (u *unit) finish() error {
+	if err := u.flush(); err != nil {
+		return err
+	}
+	u.store.events = append(u.store.events, u.events...)
+	u.store.commits = append(u.store.commits, u.commits...)
+	return nil
+}
+
+// begin, commit, rollback, committed and probe are the transactions of the group.
+
+func (s *Store) begin() error {
+	if err := s.writer.exec("BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	if s.ctl != nil {
+		return nil
+	}
+	return s.readControl()
+}
+
+func (s *Store) readControl() error {
+	ctl, err := readControl(s.writer, s.lanes)
+	if err != nil {
+		return fmt.Errorf("read lanes and sessions: %w", err)
+	}
+	s.ctl = ctl
+	return nil
+}
+
+func (s *Store) commit() error { return s.writer.exec("COMMIT") }
+
+func (s *Store) rollback() {
+	s.ctl, s.events, s.commits = nil, nil, nil
+	if !s.writer.db.AutocommitEnabled() {
+		_ = s.writer.exec("ROLLBACK") // what caused the rollback is told to the callers
+	}
+}
+
+func (s *Store) committed() {
+	for _, do := range s.commits {
+		do()
+	}
+	clear(s.commits)
+	s.commits = s.commits[:0]
+	if len(s.events) > 0 {
+		s.watchers.tell(s.events)
+		s.events = nil
+	}
+}
+
+// probe writes a row to see whether the disk takes it again.
+func (s *Store) probe() error {
+	err := s.begin()
+	if err == nil {
+		err = s.unit().noteTime()
+	}
+	if err == nil {
+		err = s.commit()
+	}
+	if err != nil {
+		s.rollback()
+	}
+	return err
+}
+
+// errRolledBack says that SQLite ended the transaction of a group by itself.
+var errRolledBack = errors.New("the transaction was rolled back")
+
+// diskFailed reports whether an error is the disk's, so that the next call would meet it too.
+func diskFailed(err error) bool {
+	if errors.Is(err, errRolledBack) {
+		return true
+	}
+	switch zs.ErrCode(err).ToPrimary() {
+	case zs.ResultFull, zs.ResultIOErr, zs.ResultCantOpen, zs.ResultReadOnly, zs.ResultNoMem, zs.ResultBusy, zs.ResultPerm,
+		zs.ResultProtocol:
+		return true
+	}
+	return false
+}
+
+// ambiguous reports whether a failed commit may be found to have happened after a crash: the frames were written, and nobody
+// knows which of them reached the disk.
+func ambiguous(err error) bool { return zs.ErrCode(err).ToPrimary() == zs.ResultIOErr }
+
+// toError makes the public error of what went wrong with a call.
+func toError(err error) error {
+	var public *godwit.Error
+	var panicked *groupcommit.PanicError
+	switch {
+	case errors.As(err, &public):
+		return err
+	case errors.As(err, &panicked):
+		return fmt.Errorf("sqlite: %w\n%s", panicked, panicked.Stack)
+	case errors.Is(err, groupcommit.ErrOutcomeUnknown):
+		return &godwit.Error{
+			Code: godwit.CodeOutcomeUnknown, Message: "the call was cut off while it was being committed (repeat it with the same ids)", Err: err,
+		}
+	case errors.Is(err, groupcommit.ErrClosed):
+		return &godwit.Error{Code: godwit.CodeClosed, Message: "the store is closed"}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	}
+	switch zs.ErrCode(err).ToPrimary() {
+	case zs.ResultCorrupt, zs.ResultNotADB:
+		return corrupt(err)
+	case zs.ResultFull:
+		return &godwit.Error{Code: godwit.CodeUnavailable, Message: "the disk is full (free some space; nothing was lost)", Err: err}
+	case zs.ResultTooBig:
+		return &godwit.Error{Code: godwit.CodeTooLarge, Message: "a value is larger than SQLite takes", Err: err}
+	}
+	return &godwit.Error{Code: godwit.CodeUnavailable, Message: "the database file cannot be used now", Err: err}
+}
+
+func corrupt(err error) error {
+	return &godwit.Error{
+		Code: godwit.CodeCorrupt, Err: err,
+		Message: "the database file is damaged (stop, keep a copy of the file with its -wal, and go back to a backup or use `sqlite3 FILE .recover`)",
+	}
+}
+
+func checkBatch(n int) error {
+	if n <= godwit.BatchMax {
+		return nil
+	}
+	return &godwit.Error{
+		Code: godwit.CodeTooLarge, Field: "batch",
+		Message: fmt.Sprintf("must hold at most %d items, got %d (send several batches)", godwit.BatchMax, n),
+	}
+}
+
+// watchers is who is told of changes.
+type watchers struct {
+	count atomic.Int64
+
+	mu   sync.Mutex // held while they are told, so that a watcher that was stopped is not told any more
+	list []*watcher // guarded by mu
+}
+
+type watcher struct{ fn func([]godwit.Event) }
+
+// Watch calls fn with the events of each commit, in commit order. fn must not block and must not call the Store.
+func (s *Store) Watch(fn func(events []godwit.Event)) (stop func()) {
+	w := &watcher{fn}
+	s.watchers.mu.Lock()
+	defer s.watchers.mu.Unlock()
+	s.watchers.list = append(s.watchers.list, w)
+	s.watchers.count.Add(1)
+	return func() {
+		s.watchers.mu.Lock()
+		defer s.watchers.mu.Unlock()
+		if i := slices.Index(s.watchers.list, w); i >= 0 {
+			s.watchers.list = slices.Delete(s.watchers.list, i, i+1)
+			s.watchers.count.Add(-1)
+		}
+	}
+}
+
+// watched reports whether there is anybody to tell.
+func (s *Store) watched() bool { return s.watchers.count.Load() > 0 }
+
+func (w *watchers) tell(events []godwit.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, one := range w.list {
+		one.fn(events)
+	}
+}
