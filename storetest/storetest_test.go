@@ -56,3 +56,12 @@ func stores() map[string]Config {
 	}
 	return chosen
 }
+
+func TestHistoriesAreLinearizable(t *testing.T) {
+	for name, cfg := range stores() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			Histories(t, name, cfg, Concurrency{Histories: *flagHistories, Seed: *flagSeed})
+		})
+	}
+}

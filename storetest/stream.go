@@ -27,11 +27,16 @@ type stream struct {
 	next     []step              // to be made before anything else is drawn
 
 	goal     func() *states.Row // a row that has not been met, nil when there is none
-	timeless bool               // the clock stands still, and nothing is drawn that reads it in an order of its own
+	timeless bool               // the clock stands still
+	queues   []string
+	tasks    []string
 }
 
 func newStream(seed uint64, m *model.Store) *stream {
-	return &stream{rng: rand.New(rand.NewPCG(seed, 0x60d317)), model: m, order: 1 << 20, goal: func() *states.Row { return nil }}
+	return &stream{
+		rng: rand.New(rand.NewPCG(seed, 0x60d317)), model: m, order: 1 << 20, goal: func() *states.Row { return nil },
+		queues: streamQueues, tasks: streamTasks,
+	}
 }
 
 var (
@@ -92,11 +97,14 @@ func (g *stream) move() time.Duration {
 	return g.micros(40 * 24 * time.Hour)
 }
 
-// weights say how often each kind is drawn.
-var weights = []struct {
+// weighted says how often something is drawn.
+type weighted struct {
 	weight int
 	draw   func(*stream) call
-}{
+}
+
+// weights say how often each kind is drawn.
+var weights = []weighted{
 	{170, (*stream).drawSubmit},
 	{150, (*stream).drawClaim},
 	{110, (*stream).drawSettle},
@@ -127,14 +135,18 @@ func (g *stream) draw() step {
 		g.next = g.next[1:]
 		return s
 	}
+	return step{move: g.move(), call: g.drawFrom(weights)}
+}
+
+func (g *stream) drawFrom(weights []weighted) call {
 	total := 0
-	for _, w := range weights {
-		total += w.weight
+	for i := range weights {
+		total += weights[i].weight
 	}
 	n := g.rng.IntN(total)
-	for _, w := range weights {
-		if n -= w.weight; n < 0 {
-			return step{move: g.move(), call: w.draw(g)}
+	for i := range weights {
+		if n -= weights[i].weight; n < 0 {
+			return weights[i].draw(g)
 		}
 	}
 	panic("storetest: a draw beyond the weights")

@@ -83,7 +83,7 @@ func (g *stream) newJob() godwit.NewJob {
 		return n
 	}
 	n := godwit.NewJob{
-		ID: g.newID(), Task: pick(g, streamTasks), Version: 1 + g.rng.IntN(2), Queue: pick(g, streamQueues), Args: g.payload(),
+		ID: g.newID(), Task: pick(g, g.tasks), Version: 1 + g.rng.IntN(2), Queue: pick(g, g.queues), Args: g.payload(),
 		Priority: g.rng.IntN(5) - 2, MaxAttempts: 1 + g.rng.IntN(4), MaxCrashes: 1 + g.rng.IntN(3),
 		Timeout: time.Duration(g.rng.IntN(3)) * time.Minute, KeepSucceeded: g.micros(10 * time.Minute), KeepFailed: g.micros(20 * time.Minute),
 		Fingerprint: [16]byte{byte(g.rng.IntN(2))}, Detached: g.chance(20),
@@ -135,18 +135,18 @@ func (g *stream) drawStart() call {
 	if g.chance(30) {
 		n.Lease = 10 * time.Minute
 	}
-	for _, queue := range streamQueues {
+	for _, queue := range g.queues {
 		if g.chance(85) {
 			n.Queues = append(n.Queues, queue)
 		}
 	}
-	for _, task := range streamTasks {
+	for _, task := range g.tasks {
 		if g.chance(80) {
 			n.Tasks = append(n.Tasks, godwit.Capability{Task: task, MinVersion: 1 + g.rng.IntN(6)/5, MaxVersion: 2})
 		}
 	}
 	if g.chance(10) {
-		n.Tasks = append(n.Tasks, godwit.Capability{Task: pick(g, streamTasks), MinVersion: 1, MaxVersion: 1})
+		n.Tasks = append(n.Tasks, godwit.Capability{Task: pick(g, g.tasks), MinVersion: 1, MaxVersion: 1})
 	}
 	return callOf("start_session", n, godwit.Store.StartSession)
 }
@@ -181,7 +181,7 @@ func (g *stream) drawRescue() call {
 }
 
 func (g *stream) drawClaim() call {
-	q := godwit.ClaimRequest{Session: g.session(), Queue: pick(g, streamQueues), Limit: 1 + g.rng.IntN(4)}
+	q := godwit.ClaimRequest{Session: g.session(), Queue: pick(g, g.queues), Limit: 1 + g.rng.IntN(4)}
 	return callOf("claim", q, godwit.Store.Claim)
 }
 
@@ -305,9 +305,9 @@ func (g *stream) drawDelete() call {
 func (g *stream) drawPause() call {
 	paused := g.chance(30)
 	if g.chance(50) {
-		return pauseOf("pause_queue", pauseRequest{pick(g, streamQueues), paused}, godwit.Store.PauseQueue)
+		return pauseOf("pause_queue", pauseRequest{pick(g, g.queues), paused}, godwit.Store.PauseQueue)
 	}
-	return pauseOf("pause_task", pauseRequest{pick(g, streamTasks), paused}, godwit.Store.PauseTask)
+	return pauseOf("pause_task", pauseRequest{pick(g, g.tasks), paused}, godwit.Store.PauseTask)
 }
 
 func (g *stream) drawRead() call {
@@ -339,10 +339,10 @@ func (g *stream) filter() godwit.ListFilter {
 		f.State = pick(g, godwit.States())
 	}
 	if g.chance(30) {
-		f.Queue = pick(g, streamQueues)
+		f.Queue = pick(g, g.queues)
 	}
 	if g.chance(30) {
-		f.Task = pick(g, streamTasks)
+		f.Task = pick(g, g.tasks)
 	}
 	if g.chance(15) {
 		f.Tag = pick(g, streamTags)
