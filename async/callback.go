@@ -1,0 +1,118 @@
+package async
+
+import "slices"
+
+// callbackList holds the functions that a user has registered with a future. Its fields are guarded by the future's mu.
+type callbackList struct {
+	waiting []*func()
+	running bool
+}
+
+// OnEnd registers fn to be called once with the outcome. The callbacks of a future are called one after the other, in the order of
+// their registration, on the goroutine that settles the future (for a task its own, after fn has returned and before the scope
+// lets go of it); one registered when the others have run already is called on the registering goroutine before OnEnd returns.
+// Goroutines in Await do not wait for callbacks.
+//
+// stop takes fn back and says whether it did; it returns false when fn was called or is being called.
+//
+// A panic of fn does not keep the other callbacks from being called. It then goes to the scope or pool that the future belongs
+// to, or, where there is none any more, on up the goroutine that called fn.
+func (f *Future[T]) OnEnd(fn func(v T, err error)) (stop func() bool) {
+	mustFunc(fn == nil, "OnEnd")
+	f.observe()
+	return f.register(func() { fn(f.value, f.err) })
+}
+
+// OnSuccess is [Future.OnEnd] for a fn that is called only when there is a value. It does not observe an error.
+func (f *Future[T]) OnSuccess(fn func(v T)) (stop func() bool) {
+	mustFunc(fn == nil, "OnSuccess")
+	return f.register(func() {
+		if f.err == nil {
+			fn(f.value)
+		}
+	})
+}
+
+// OnError is [Future.OnEnd] for a fn that is called only when there is an error.
+func (f *Future[T]) OnError(fn func(err error)) (stop func() bool) {
+	mustFunc(fn == nil, "OnError")
+	f.observe()
+	return f.register(func() {
+		if f.err != nil {
+			fn(f.err)
+		}
+	})
+}
+
+func (f *Future[T]) register(fn func()) (stop func() bool) {
+	entry := &fn
+	f.mu.Lock()
+	if f.callbacks == nil {
+		f.callbacks = &callbackList{}
+	}
+	list := f.callbacks
+	list.waiting = append(list.waiting, entry)
+	runNow := f.settled() && !list.running
+	f.mu.Unlock()
+	if runNow {
+		f.runCallbacks()
+	}
+	return func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		i := slices.Index(list.waiting, entry)
+		if i < 0 {
+			return false
+		}
+		list.waiting = slices.Delete(list.waiting, i, i+1)
+		return true
+	}
+}
+
+// runCallbacks calls what is registered until nothing is left. One goroutine at a time does so. It outlives a panic and a Goexit
+// of a callback: the rest is called while the goroutine unwinds.
+func (f *Future[T]) runCallbacks() {
+	var panicked *PanicError
+	f.mu.Lock()
+	list := f.callbacks
+	if list.running {
+		f.mu.Unlock()
+		return
+	}
+	list.running = true
+	f.mu.Unlock()
+	defer func() {
+		if panicked != nil && (f.owner == nil || !f.owner.callbackPanicked(panicked)) {
+			panic(panicked)
+		}
+	}()
+	f.callRest(list, &panicked)
+}
+
+// callRest calls callbacks in order. When one of them unwinds the goroutine, the deferred call goes on with the next.
+func (f *Future[T]) callRest(list *callbackList, panicked **PanicError) {
+	finished := false
+	defer func() {
+		if finished {
+			return
+		}
+		if r := recover(); r != nil && *panicked == nil {
+			*panicked = newPanicError(r)
+		}
+		f.callRest(list, panicked)
+	}()
+	for {
+		f.mu.Lock()
+		if len(list.waiting) == 0 {
+			list.running = false
+			list.waiting = nil
+			f.mu.Unlock()
+			finished = true
+			return
+		}
+		fn := *list.waiting[0]
+		list.waiting = list.waiting[1:]
+		f.mu.Unlock()
+		fn()
+	}
+}

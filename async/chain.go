@@ -1,0 +1,69 @@
+package async
+
+import "context"
+
+// The functions of this file continue a future: each starts a task of the scope s that awaits a and then goes on, and gives the
+// future of that. While it awaits, it takes up no place under the scope's limit. The new future ends with the scope like every
+// task; to cancel it does not cancel a. Inside a task plain Go is shorter: await, look at the error, go on.
+
+// Then calls fn with the value of a. When a fails, the new future fails with the same error and fn is not called.
+func Then[A, B any](s *Scope, a Awaitable[A], fn func(ctx context.Context, v A) (B, error)) *Future[B] {
+	mustFunc(fn == nil, "Then")
+	mustAwaitable(a, 0)
+	return goFree(s, func(ctx context.Context) (B, error) {
+		v, err := a.Await(ctx)
+		if err != nil {
+			var zero B
+			return zero, err
+		}
+		return placed(ctx, s, func() (B, error) { return fn(ctx, v) })
+	})
+}
+
+// Compose is [Then] for an fn that starts something which is to be awaited in its turn.
+func Compose[A, B any](s *Scope, a Awaitable[A], fn func(ctx context.Context, v A) (Awaitable[B], error)) *Future[B] {
+	mustFunc(fn == nil, "Compose")
+	mustAwaitable(a, 0)
+	return goFree(s, func(ctx context.Context) (B, error) {
+		var zero B
+		v, err := a.Await(ctx)
+		if err != nil {
+			return zero, err
+		}
+		next, err := placed(ctx, s, func() (Awaitable[B], error) { return fn(ctx, v) })
+		if err != nil {
+			return zero, err
+		}
+		mustAwaitable(next, 0)
+		return next.Await(ctx)
+	})
+}
+
+// Catch calls fn with the error of a, and gives what fn returns. When a succeeds, so does the new future, with the same value, and
+// fn is not called; nor is it when the new future itself is cancelled.
+func Catch[T any](s *Scope, a Awaitable[T], fn func(ctx context.Context, err error) (T, error)) *Future[T] {
+	mustFunc(fn == nil, "Catch")
+	mustAwaitable(a, 0)
+	return goFree(s, func(ctx context.Context) (T, error) {
+		v, err := a.Await(ctx)
+		if err == nil || matchesEnd(ctx, err) {
+			return v, err
+		}
+		return placed(ctx, s, func() (T, error) { return fn(ctx, err) })
+	})
+}
+
+// Finally calls fn when a has ended, either way, and gives the outcome of a. It calls fn also, and without waiting for a place
+// under the limit, when the new future or its scope is cancelled before a has ended: fn is for tidying up.
+func Finally[T any](s *Scope, a Awaitable[T], fn func()) *Future[T] {
+	mustFunc(fn == nil, "Finally")
+	mustAwaitable(a, 0)
+	return goFree(s, func(ctx context.Context) (T, error) {
+		v, err := a.Await(ctx)
+		if placeErr := s.acquire(ctx); placeErr == nil {
+			defer s.release()
+		}
+		fn()
+		return v, err
+	})
+}

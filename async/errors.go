@@ -1,0 +1,136 @@
+package async
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+)
+
+var (
+	// ErrScopeEnded is the outcome of work given to a scope whose Run has returned, and of a resolver that was still pending then.
+	ErrScopeEnded = errors.New("async: the scope has ended")
+
+	// ErrStopped is the cause with which the tasks of a scope are cancelled by [Scope.Stop].
+	ErrStopped = errors.New("async: the scope was stopped")
+
+	// ErrCycle is what Await returns to a task that awaits itself, directly or through other futures.
+	ErrCycle = errors.New("async: await cycle (the task awaits itself, directly or through others)")
+
+	// ErrGoexit is the outcome of a task that ended its goroutine with runtime.Goexit (t.FailNow does) instead of returning.
+	ErrGoexit = errors.New("async: the task called runtime.Goexit")
+
+	// ErrNone is the outcome of [Any] and [Race] over nothing.
+	ErrNone = errors.New("async: nothing to await")
+
+	// ErrPoolStopped is the outcome of work given to a pool after its Stop, and of queued work that Stop gave up.
+	ErrPoolStopped = errors.New("async: the pool is stopped")
+
+	// ErrPoolFull is the refusal of a pool whose queue is full, under [OverflowReject].
+	ErrPoolFull = errors.New("async: the pool's queue is full")
+
+	// ErrDropped is the outcome of queued work that made room for newer work, under [OverflowDropOldest].
+	ErrDropped = errors.New("async: dropped from the pool's queue to make room")
+
+	// ErrBroadcastClosed is the refusal of [Broadcast.Publish] and [Broadcast.Subscribe] after Close.
+	ErrBroadcastClosed = errors.New("async: the broadcast is closed")
+)
+
+// PanicError is a panic of a task, carried to another goroutine. Run and the Map family panic with it; Await returns it.
+type PanicError struct {
+	// Value is what was given to panic.
+	Value any
+
+	// Stack is the stack of the goroutine that panicked, at that point.
+	Stack []byte
+
+	// Also holds the other failures of the same scope, which the panic would hide. It is nil where there are none.
+	Also error
+}
+
+// Error gives the panic's value and its original stack, since a panic that nobody recovers prints just this.
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("async: task panicked: %v\n\n%s", e.Value, e.Stack)
+}
+
+// Unwrap gives the panic's value where that is an error, and the failures it hides.
+func (e *PanicError) Unwrap() []error {
+	var errs []error
+	if err, ok := e.Value.(error); ok {
+		errs = append(errs, err)
+	}
+	if e.Also != nil {
+		errs = append(errs, e.Also)
+	}
+	return errs
+}
+
+// newPanicError wraps what recover gave. A panic that crosses several scopes keeps its first stack.
+func newPanicError(recovered any) *PanicError {
+	if pe, ok := recovered.(*PanicError); ok {
+		return pe
+	}
+	return &PanicError{Value: recovered, Stack: debug.Stack()}
+}
+
+// ItemError is the failure of one item of [Map] or [ForEach].
+type ItemError struct {
+	// Index is the item's place in the input, from 0.
+	Index int
+
+	// Err is what the function returned.
+	Err error
+}
+
+func (e *ItemError) Error() string { return fmt.Sprintf("item %d: %v", e.Index, e.Err) }
+
+// Unwrap gives the function's own error.
+func (e *ItemError) Unwrap() error { return e.Err }
+
+// cancelError is a cancellation with its cause: it matches both.
+type cancelError struct {
+	err   error
+	cause error
+}
+
+func (e *cancelError) Error() string   { return e.err.Error() + ": " + e.cause.Error() }
+func (e *cancelError) Unwrap() []error { return []error{e.err, e.cause} }
+
+// cancelErr gives the error of an ended context: it matches ctx.Err() and context.Cause(ctx).
+func cancelErr(ctx context.Context) error {
+	return withCause(ctx.Err(), context.Cause(ctx))
+}
+
+func withCause(err, cause error) error {
+	switch {
+	case cause == nil, errors.Is(err, cause):
+		return err
+	case errors.Is(cause, err):
+		return cause
+	}
+	return &cancelError{err: err, cause: cause}
+}
+
+// matchesEnd says whether err is a consequence of the end of ctx and not a failure of its own.
+func matchesEnd(ctx context.Context, err error) bool {
+	end := ctx.Err()
+	return end != nil && (errors.Is(err, end) || errors.Is(err, context.Cause(ctx)))
+}
+
+// mustFunc panics on a nil function: a mistake of the program that no caller can handle at run time.
+func mustFunc(isNil bool, name string) {
+	if isNil {
+		panic("async: " + name + " was given a nil function")
+	}
+}
+
+// within checks a field of a configuration.
+func within(field string, least, most, got int) error {
+	switch {
+	case got < least:
+		return fmt.Errorf("async: %s must be at least %d, got %d", field, least, got)
+	case got > most:
+		return fmt.Errorf("async: %s must be at most %d, got %d", field, most, got)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package async
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// gather is what the combinators share: it waits for many awaitables at once and says in which order they settle.
+//
+// A future costs it no goroutine: it is watched. Any other awaitable is awaited by a goroutine that gather owns. Either way
+// nothing is left behind when the combinator returns early. What is given to a combinator counts as observed, also where the
+// combinator ends without it: the program has said what is to become of its errors.
+type gather[T any, A Awaitable[T]] struct {
+	inputs   []A
+	results  []Result[T] // for inputs that are not futures; nil when there are none.
+	watchers []watcher   // for the futures that were pending; nil when there are none.
+	ready    chan int    // indexes of what has settled; has room for all of them.
+	stop     context.CancelFunc
+	foreign  sync.WaitGroup
+	panicked chan *PanicError
+}
+
+// mustAwaitable panics on a nil awaitable, naming its place.
+func mustAwaitable(a any, i int) {
+	if a == nil {
+		panic(fmt.Sprintf("async: awaitable %d is nil", i))
+	}
+}
+
+// newGather begins to watch the inputs. The caller must call close.
+func newGather[T any, A Awaitable[T]](ctx context.Context, inputs []A) *gather[T, A] {
+	for i, input := range inputs {
+		mustAwaitable(any(input), i)
+		if f, ok := any(input).(*Future[T]); ok && f == nil {
+			mustAwaitable(nil, i)
+		}
+	}
+	g := &gather[T, A]{inputs: inputs, ready: make(chan int, len(inputs)), stop: func() {}}
+	for i, input := range inputs {
+		f, ok := any(input).(*Future[T])
+		switch {
+		case !ok:
+			ctx = g.await(ctx, i)
+		case f.settled():
+			f.observe()
+			g.ready <- i
+		default:
+			g.watch(f, i)
+		}
+	}
+	return g
+}
+
+// watch puts a watcher into the future with the index.
+func (g *gather[T, A]) watch(f *Future[T], i int) {
+	if g.watchers == nil {
+		g.watchers = make([]watcher, len(g.inputs))
+	}
+	w := &g.watchers[i]
+	w.listener, w.index = g, i
+	f.observe()
+	if !f.watch(w) {
+		g.ready <- i
+	}
+}
+
+func (g *gather[T, A]) told(i int) { g.ready <- i }
+
+// await starts a goroutine that awaits the foreign awaitable with the index. It returns the context to do so with next time.
+func (g *gather[T, A]) await(ctx context.Context, i int) context.Context {
+	if g.results == nil {
+		g.results = make([]Result[T], len(g.inputs))
+		g.panicked = make(chan *PanicError, 1)
+		ctx, g.stop = context.WithCancel(ctx)
+	}
+	g.foreign.Go(func() {
+		r := &g.results[i]
+		r.Err = ErrGoexit
+		defer func() {
+			if p := recover(); p != nil {
+				pe := newPanicError(p)
+				r.Err = pe
+				select {
+				case g.panicked <- pe:
+				default:
+				}
+			}
+			g.ready <- i
+		}()
+		r.Value, r.Err = g.inputs[i].Await(ctx)
+	})
+	return ctx
+}
+
+// next waits for one more input to settle and gives its index. It fails when ctx ends first.
+func (g *gather[T, A]) next(ctx context.Context) (int, error) {
+	select {
+	case i := <-g.ready:
+		return i, nil
+	default:
+	}
+	select {
+	case i := <-g.ready:
+		return i, nil
+	case <-ctx.Done():
+		return 0, cancelErr(ctx)
+	}
+}
+
+// result gives the outcome of an input that next has named.
+func (g *gather[T, A]) result(i int) Result[T] {
+	if f, ok := any(g.inputs[i]).(*Future[T]); ok {
+		r, _ := f.Result()
+		return r
+	}
+	return g.results[i]
+}
+
+// close takes the watchers out and waits for the goroutines. A panic of a foreign Await goes on in the caller.
+func (g *gather[T, A]) close() {
+	g.stop()
+	for i := range g.watchers {
+		w := &g.watchers[i]
+		if w.listener == nil {
+			continue
+		}
+		any(g.inputs[i]).(*Future[T]).unwatch(w)
+	}
+	g.foreign.Wait()
+	select {
+	case pe := <-g.panicked:
+		panic(pe)
+	default:
+	}
+}
+
+// enterWaits records, for the detection of cycles, that the task of ctx needs every input. It returns how to take that back.
+func enterWaits[T any, A Awaitable[T]](ctx context.Context, inputs []A) (leave func(), err error) {
+	task := taskOf(ctx)
+	if task == nil {
+		return func() {}, nil
+	}
+	var targets []*taskContext
+	for _, input := range inputs {
+		if f, ok := any(input).(*Future[T]); ok && f != nil && !f.settled() {
+			targets = append(targets, &f.task)
+		}
+	}
+	if len(targets) == 0 {
+		return func() {}, nil
+	}
+	if err := waits.enter(task, targets...); err != nil {
+		return nil, err
+	}
+	return func() { waits.leave(task, targets...) }, nil
+}

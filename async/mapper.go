@@ -1,0 +1,324 @@
+package async
+
+import (
+	"context"
+	"iter"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// mapMode says what becomes of the results.
+type mapMode int
+
+const (
+	mapOrdered   mapMode = iota // wait in places until it is their turn.
+	mapUnordered                // queue up.
+	mapNothing                  // ForEach has none.
+)
+
+// mapper is one run of Map or ForEach. One goroutine produces: it moves items from the input into a ring. Up to cfg.Concurrency
+// workers take them out one by one. The consumer is the goroutine with the loop. An item is ahead from when it is taken out of the
+// input until the consumer has taken its result; the producer sees to it that there are never more of those than the window.
+type mapper[A, B any] struct {
+	outer  context.Context
+	ctx    context.Context // of the calls
+	cancel context.CancelCauseFunc
+	in     iter.Seq[A]
+	fn     func(context.Context, A) (B, error)
+	cfg    MapConfig
+	mode   mapMode
+
+	running sync.WaitGroup
+	unhook  func() bool // ends the watch over ctx.
+	workers int         // started; the producer's.
+
+	items  *ring[mapItem[A]]
+	places []mapPlace[B]    // ordered: the result of item i waits in place i mod len.
+	queue  *ring[mapOut[B]] // unordered.
+
+	stopped  atomic.Bool  // no new item is taken in or begun.
+	lot      atomic.Int64 // how many results the consumer takes before it makes that known.
+	produced atomic.Int64 // how many items there are in all; -1 until the input has ended.
+	panicked atomic.Pointer[PanicError]
+
+	mu       sync.Mutex
+	failures failureList // guarded by mu
+
+	hungry gate // workers wait for items.
+	ahead  gate // the producer waits for room.
+	wanted gate // the consumer waits for results.
+
+	// The fields above change seldom. Those below change all the time, so each side has a cache line of its own.
+	_     [64]byte
+	taken atomic.Int64 // how many results the consumer has made known to have taken. For ForEach, how many calls have ended.
+	_     [56]byte
+	gone  int64 // how many results the consumer has taken.
+	known int64 // what it stored in taken.
+	_     [56]byte
+}
+
+type mapItem[A any] struct {
+	index int
+	item  A
+}
+
+type mapOut[B any] struct {
+	value B
+	err   error
+}
+
+type mapPlace[B any] struct {
+	full atomic.Bool
+	out  mapOut[B]
+}
+
+func newMapper[A, B any](ctx context.Context, in iter.Seq[A], cfg MapConfig, fn func(context.Context, A) (B, error), mode mapMode) *mapper[A, B] {
+	m := &mapper[A, B]{outer: ctx, in: in, fn: fn, cfg: cfg, mode: mode}
+	m.ctx, m.cancel = context.WithCancelCause(ctx)
+	m.produced.Store(-1)
+	size := max(cfg.Ahead, 1)
+	if cfg.Ahead == 0 {
+		size = max(AheadGrownMax, 2*cfg.Concurrency)
+	}
+	m.items = newRing[mapItem[A]](size)
+	switch mode {
+	case mapOrdered:
+		m.places = make([]mapPlace[B], ringSize(size))
+	case mapUnordered:
+		m.queue = newRing[mapOut[B]](size)
+	}
+	m.hungry.lifo = true
+	if ctx.Err() != nil {
+		m.stopped.Store(true)
+	}
+	m.unhook = context.AfterFunc(m.ctx, m.stop)
+	return m
+}
+
+// stop makes everybody look up and leave.
+func (m *mapper[A, B]) stop() {
+	m.stopped.Store(true)
+	m.hungry.wakeAll()
+	m.ahead.wakeAll()
+	m.wanted.wakeAll()
+}
+
+// join waits for the producer and the workers.
+func (m *mapper[A, B]) join() { m.running.Wait() }
+
+// close ends what runs, waits for it, and lets a panic go on.
+func (m *mapper[A, B]) close() {
+	m.stopped.Store(true)
+	m.cancel(errMapOver)
+	m.unhook()
+	m.stop()
+	m.join()
+	if pe := m.panicked.Load(); pe != nil {
+		panic(pe)
+	}
+}
+
+// panics notes a panic and ends the run.
+func (m *mapper[A, B]) panics(pe *PanicError) {
+	m.panicked.CompareAndSwap(nil, pe)
+	m.cancel(pe)
+	m.stop()
+}
+
+// produce reads the input until it ends or the run stops.
+func (m *mapper[A, B]) produce() {
+	index := 0
+	returned := false
+	defer func() {
+		if r := recover(); r != nil {
+			m.panics(newPanicError(r))
+		} else if !returned {
+			m.fail(ErrGoexit)
+		}
+		m.produced.Store(int64(index))
+		m.hungry.wakeAll()
+		m.wanted.wakeAll()
+	}()
+	w := newWindow(m.cfg, m.items.limit)
+	m.lot.Store(max(1, w.size/8))
+	me := newSleeper()
+	passed := int64(0) // what progress said last; it only grows.
+	room := func() bool {
+		passed = m.progress()
+		return int64(index)-passed < w.size || m.stopped.Load()
+	}
+	for item := range m.in {
+		if int64(index)-passed >= w.size && !room() {
+			m.ahead.wait(me, room)
+		}
+		if m.stopped.Load() {
+			break
+		}
+		for !m.items.push(mapItem[A]{index, item}) {
+			runtime.Gosched() // A worker has yet to let go of the place that it has emptied.
+		}
+		index++
+		if !m.hungry.nudge() && m.workers < m.cfg.Concurrency {
+			m.workers++
+			m.running.Go(m.work)
+		}
+		if w.grows() {
+			m.lot.Store(max(1, w.size/8))
+		}
+	}
+	returned = true
+}
+
+// progress says how many items no longer count as ahead: those whose results were taken or, in ForEach, those that were begun.
+func (m *mapper[A, B]) progress() int64 {
+	if m.mode == mapNothing {
+		return int64(m.items.head.Load())
+	}
+	return m.taken.Load()
+}
+
+// window is how far the producer may be ahead.
+type window struct {
+	size    int64
+	max     int64
+	counted int64
+	since   time.Time
+}
+
+// windowPace is the time per item below which the window grows.
+const windowPace = 10 * time.Microsecond
+
+func newWindow(cfg MapConfig, limit int64) *window {
+	w := &window{size: limit, max: limit}
+	if cfg.Ahead == 0 {
+		w.size = int64(2 * cfg.Concurrency)
+		w.since = time.Now()
+	}
+	return w
+}
+
+// grows counts an item and, each time two windowfuls have gone by, sees whether the window should grow.
+func (w *window) grows() bool {
+	if w.size == w.max {
+		return false
+	}
+	w.counted++
+	if w.counted < 2*w.size {
+		return false
+	}
+	now := time.Now()
+	fast := now.Sub(w.since) < time.Duration(w.counted)*windowPace
+	if fast {
+		w.size = min(2*w.size, w.max)
+	}
+	w.counted, w.since = 0, now
+	return fast
+}
+
+// work is one worker: it takes items until there are no more.
+func (m *mapper[A, B]) work() {
+	var current mapItem[A]
+	var calls int64
+	returned := false
+	defer func() {
+		if m.mode == mapNothing {
+			m.taken.Add(calls)
+		}
+		if r := recover(); r != nil {
+			m.panics(newPanicError(r))
+		} else if !returned {
+			// The call has ended this goroutine. Another one goes on in its place.
+			var zero B
+			m.deliver(current.index, zero, ErrGoexit)
+			m.running.Go(m.work)
+		}
+	}()
+	var me *sleeper
+	var ok bool
+	look := func() bool {
+		if m.stopped.Load() {
+			return true
+		}
+		ended := m.produced.Load() >= 0
+		current, ok = m.items.pop()
+		return ok || ended
+	}
+	for {
+		current, ok = m.items.pop()
+		if !ok {
+			if me == nil {
+				me = newSleeper()
+			}
+			m.hungry.wait(me, look)
+			if m.items.len() > 0 {
+				m.hungry.wake()
+			}
+		}
+		if !ok || m.stopped.Load() {
+			break
+		}
+		if m.mode == mapNothing {
+			m.ahead.wake()
+		}
+		value, err := m.fn(m.ctx, current.item)
+		calls++
+		m.deliver(current.index, value, err)
+	}
+	returned = true
+}
+
+// deliver puts a result where the consumer finds it.
+func (m *mapper[A, B]) deliver(index int, value B, err error) {
+	if err != nil {
+		if matchesEnd(m.outer, err) {
+			return // The consumer gives the error of the context itself.
+		}
+		err = &ItemError{Index: index, Err: err}
+		if !m.cfg.AllErrors || m.mode == mapNothing {
+			m.fail(err)
+		}
+		if !m.cfg.AllErrors {
+			return
+		}
+		var zero B
+		value = zero
+	}
+	switch m.mode {
+	case mapNothing:
+		return
+	case mapOrdered:
+		place := &m.places[index&(len(m.places)-1)]
+		place.out = mapOut[B]{value, err}
+		place.full.Store(true)
+	case mapUnordered:
+		m.queue.push(mapOut[B]{value, err})
+	}
+	m.wanted.wake()
+}
+
+// fail notes a failure. Unless all are wanted, the first ends the run and those that come of that count for nothing.
+func (m *mapper[A, B]) fail(err error) {
+	m.mu.Lock()
+	first := len(m.failures.errs) == 0
+	if first || m.cfg.AllErrors {
+		m.failures.add(err)
+	}
+	m.mu.Unlock()
+	if first && !m.cfg.AllErrors {
+		m.cancel(err)
+		m.stop()
+	}
+}
+
+// outcome gives what went wrong, when everything has ended.
+func (m *mapper[A, B]) outcome() error {
+	m.mu.Lock()
+	err := m.failures.join()
+	m.mu.Unlock()
+	if err == nil && m.produced.Load() != m.taken.Load() && m.outer.Err() != nil {
+		return cancelErr(m.outer)
+	}
+	return err
+}

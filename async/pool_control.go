@@ -1,0 +1,171 @@
+package async
+
+import "context"
+
+// Pause keeps workers from taking more work. What runs goes on, and the queues fill. To pause a paused pool does nothing.
+func (p *Pool) Pause() { p.paused.Store(true) }
+
+// Resume takes back Pause.
+func (p *Pool) Resume() {
+	p.paused.Store(false)
+	p.hungry.wakeAll()
+	for range min(p.queued(), int(p.most.Load())) {
+		p.grow()
+	}
+}
+
+// Resize changes the least and the most workers. It does not wait: those too many leave when they have done what they do.
+func (p *Pool) Resize(workersMin, workers int) error {
+	if err := validateWorkers("", workersMin, workers); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.least.Store(int64(workersMin))
+	p.most.Store(int64(workers))
+	p.mu.Unlock()
+	p.hungry.wakeAll()
+	for range min(p.queued(), workers) {
+		p.grow()
+	}
+	return nil
+}
+
+// Drain waits until all work that was submitted has ended, and that was submitted meanwhile. The pool goes on after it. A paused
+// pool drains only when it is resumed. The error is the end of ctx, or [ErrCycle] for a task of the pool itself.
+func (p *Pool) Drain(ctx context.Context) error {
+	if p.employs(taskOf(ctx)) {
+		return ErrCycle
+	}
+	return p.awaitQuiet(ctx)
+}
+
+// Stop ends the pool: it refuses new work, resumes a paused pool, waits until all accepted work has ended, and ends the workers.
+// When ctx ends first, the queued work fails with [ErrPoolStopped], the contexts of the running work are cancelled with that
+// cause, and Stop goes on waiting for it to return.
+//
+// It returns the errors that nobody has seen, see PoolConfig.OnError, after the error of ctx if that cut the work short. A second
+// call, also one at the same time, waits for the first and returns the same. A task of the pool that calls Stop gets [ErrCycle].
+func (p *Pool) Stop(ctx context.Context) error {
+	if p.employs(taskOf(ctx)) {
+		return ErrCycle
+	}
+	p.mu.Lock()
+	first := !p.stopCalled
+	p.stopCalled = true
+	p.mu.Unlock()
+	if !first {
+		<-p.stopDone
+		return p.stopErr
+	}
+	p.stopping.Store(true)
+	for i := range p.levels {
+		p.levels[i].space.wakeAll()
+	}
+	p.Resume()
+	cut := p.awaitQuiet(ctx)
+	if cut != nil {
+		p.abandon()
+		p.awaitQuiet(context.WithoutCancel(ctx))
+	}
+	p.dismissAll()
+	p.stopErr = p.outcome(cut)
+	close(p.stopDone)
+	return p.stopErr
+}
+
+// awaitQuiet waits until as much work has ended as was accepted.
+func (p *Pool) awaitQuiet(ctx context.Context) error {
+	s := newSleeper()
+	for !p.isQuiet() {
+		p.quiet.enlist(s)
+		if p.isQuiet() {
+			p.quiet.withdraw(s)
+			return nil
+		}
+		select {
+		case <-s.woken:
+		case <-ctx.Done():
+			p.quiet.withdraw(s)
+			if p.isQuiet() {
+				return nil
+			}
+			return cancelErr(ctx)
+		}
+	}
+	return nil
+}
+
+// isQuiet reads ended first: if as much was accepted later as had ended before, nothing was under way in between.
+func (p *Pool) isQuiet() bool {
+	ended := p.ended.Load()
+	return p.accepted.Load() == ended
+}
+
+// abandon gives up the queued work and cancels what runs.
+func (p *Pool) abandon() {
+	p.gaveUp.Store(true)
+	for i := range p.levels {
+		for {
+			j, ok := p.levels[i].queue.pop()
+			if !ok {
+				break
+			}
+			j.drop(p, ErrPoolStopped)
+			p.finished()
+		}
+	}
+	p.mu.Lock()
+	running := make([]*taskContext, 0, len(p.crew))
+	for w := range p.crew {
+		if task := w.current.Load(); task != nil {
+			running = append(running, task)
+		}
+	}
+	p.mu.Unlock()
+	for _, task := range running {
+		task.need().cancel(ErrPoolStopped)
+	}
+}
+
+// dismissAll ends the workers and waits for them.
+func (p *Pool) dismissAll() {
+	p.mu.Lock()
+	p.closing.Store(true)
+	if len(p.crew) == 0 {
+		close(p.crewGone)
+	}
+	p.mu.Unlock()
+	p.hungry.wakeAll()
+	<-p.crewGone
+}
+
+// outcome reports what nobody has seen and gives what Stop returns.
+func (p *Pool) outcome(cut error) error {
+	p.mu.Lock()
+	watched := p.failures.watched
+	p.failures.watched = nil
+	p.mu.Unlock()
+	p.report(unseen(watched))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := p.failures
+	if cut != nil {
+		all.errs = append([]error{cut}, all.errs...)
+	}
+	return all.join()
+}
+
+// employs says whether task is work that this pool is doing now.
+func (p *Pool) employs(task *taskContext) bool {
+	if task == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for w := range p.crew {
+		if w.current.Load() == task {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,171 @@
+package async
+
+import (
+	"context"
+	"fmt"
+)
+
+// Submit queues fn at PriorityNormal and gives the future of its outcome. The error is the pool's refusal: [ErrPoolStopped],
+// [ErrPoolFull], or the end of ctx while waiting for room.
+//
+// The context that fn gets is a child of ctx, so fn ends with the caller that submitted it; give context.WithoutCancel(ctx) for
+// work that is to outlive the caller. When ctx ends before fn could start, fn is not called. A panic of fn is the future's error,
+// a [*PanicError], and the worker goes on.
+func Submit[T any](ctx context.Context, p *Pool, fn func(ctx context.Context) (T, error)) (*Future[T], error) {
+	return SubmitAt(ctx, p, PriorityNormal, fn)
+}
+
+// SubmitAt is [Submit] with a priority.
+func SubmitAt[T any](ctx context.Context, p *Pool, priority Priority, fn func(ctx context.Context) (T, error)) (*Future[T], error) {
+	mustFunc(fn == nil, "Submit")
+	j := &futureJob[T]{fn: fn}
+	j.future.owner = p
+	j.future.task.parent = ctx
+	if err := p.submit(ctx, priority, j); err != nil {
+		return nil, err
+	}
+	return &j.future, nil
+}
+
+// Go queues fn at PriorityNormal, as [Submit] does, for work without a result: an error or panic of it goes to PoolConfig.OnError.
+func (p *Pool) Go(ctx context.Context, fn func(ctx context.Context) error) error {
+	return p.GoAt(ctx, PriorityNormal, fn)
+}
+
+// GoAt is [Pool.Go] with a priority.
+func (p *Pool) GoAt(ctx context.Context, priority Priority, fn func(ctx context.Context) error) error {
+	mustFunc(fn == nil, "Pool.Go")
+	j := &plainJob{fn: fn}
+	j.task.parent = ctx
+	return p.submit(ctx, priority, j)
+}
+
+// submit queues a job, or says why not.
+func (p *Pool) submit(ctx context.Context, priority Priority, j job) error {
+	if priority < PriorityLow || priority > PriorityHigh {
+		return fmt.Errorf("async: the priority must be PriorityLow, PriorityNormal or PriorityHigh, got %d", priority)
+	}
+	if ctx.Err() != nil {
+		return cancelErr(ctx)
+	}
+	l := &p.levels[PriorityHigh-priority]
+	// Stop looks at accepted after it has set stopping, so either it sees this job or this job sees that it stops.
+	p.accepted.Add(1)
+	if err := p.enqueue(ctx, l, j); err != nil {
+		p.accepted.Add(-1)
+		p.quiet.wakeAll()
+		return err
+	}
+	if !p.hungry.nudge() {
+		p.grow()
+	}
+	return nil
+}
+
+func (p *Pool) enqueue(ctx context.Context, l *level, j job) error {
+	for {
+		if p.stopping.Load() {
+			return ErrPoolStopped
+		}
+		if l.queue.push(j) {
+			return nil
+		}
+		switch p.overflow {
+		case OverflowReject:
+			p.refused.Add(1)
+			return ErrPoolFull
+		case OverflowDropOldest:
+			if oldest, ok := l.queue.pop(); ok {
+				p.dropped.Add(1)
+				oldest.drop(p, ErrDropped)
+				p.finished()
+			}
+		default:
+			if err := p.awaitRoom(ctx, l); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// awaitRoom returns when it may be worth another try.
+func (p *Pool) awaitRoom(ctx context.Context, l *level) error {
+	s := newSleeper()
+	l.space.enlist(s)
+	if p.stopping.Load() || !l.queue.full() {
+		if !l.space.withdraw(s) {
+			l.space.wake()
+		}
+		return nil
+	}
+	select {
+	case <-s.woken:
+		return nil
+	case <-ctx.Done():
+		if !l.space.withdraw(s) {
+			l.space.wake() // The wake-up was for somebody who can use it.
+		}
+		return cancelErr(ctx)
+	}
+}
+
+// finished counts a job that has ended.
+func (p *Pool) finished() {
+	p.ended.Add(1)
+	if p.quiet.sleeping.Load() > 0 {
+		p.quiet.wakeAll()
+	}
+}
+
+// futureJob is work with a future.
+type futureJob[T any] struct {
+	future Future[T]
+	fn     func(context.Context) (T, error)
+}
+
+func (j *futureJob[T]) run(*Pool) {
+	fn := j.fn
+	j.fn = nil // The future may be kept for long; what fn holds need not.
+	j.future.run(fn)
+}
+
+func (j *futureJob[T]) drop(_ *Pool, err error) {
+	var zero T
+	j.fn = nil
+	j.future.finish(zero, err)
+}
+
+func (j *futureJob[T]) context() *taskContext { return &j.future.task }
+
+// plainJob is work without a future.
+type plainJob struct {
+	task taskContext
+	fn   func(context.Context) error
+}
+
+func (j *plainJob) run(p *Pool) {
+	if j.task.Err() != nil {
+		j.drop(p, cancelErr(&j.task))
+		return
+	}
+	err := ErrGoexit
+	defer func() {
+		if r := recover(); r != nil {
+			err = newPanicError(r)
+		}
+		j.task.over()
+		if err != nil {
+			p.failed.Add(1)
+			p.report([]error{err})
+		}
+	}()
+	err = j.fn(&j.task)
+}
+
+func (j *plainJob) drop(p *Pool, err error) {
+	j.task.over()
+	p.failed.Add(1)
+	p.report([]error{err})
+}
+
+func (j *plainJob) context() *taskContext { return &j.task }

@@ -1,0 +1,158 @@
+package async
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// worker is one goroutine of a pool.
+type worker struct {
+	pool    *Pool
+	current atomic.Pointer[taskContext] // the work that it does, or did last; nil while it sleeps.
+	busy    bool
+	takes   int // counts, for the turn of the lower priorities.
+	self    *sleeper
+	timer   *time.Timer
+}
+
+// lowFirst is how often a worker looks at the lower priorities first.
+const lowFirst = 16
+
+// work takes jobs and does them until the worker is not needed any more.
+func (w *worker) work() {
+	p := w.pool
+	defer func() {
+		if w.busy {
+			// The job has ended this goroutine, by Goexit. Another one goes on in its place.
+			w.busy = false
+			p.finished()
+			go w.work()
+		}
+	}()
+	for {
+		if p.redundant() && p.dismiss(w) {
+			return
+		}
+		j := w.take()
+		if j == nil {
+			var timely bool
+			if j, timely = w.wait(); !timely && p.retire(w) {
+				return
+			}
+		}
+		if j != nil {
+			w.do(j)
+		}
+	}
+}
+
+func (w *worker) do(j job) {
+	w.current.Store(j.context())
+	w.busy = true
+	if w.pool.gaveUp.Load() {
+		// Either abandon has seen the job as current, or this worker sees that it has given up.
+		j.drop(w.pool, ErrPoolStopped)
+	} else {
+		j.run(w.pool)
+	}
+	w.busy = false
+	w.pool.finished()
+}
+
+// take takes the most urgent job. It gives nil when there is none or the pool is paused.
+func (w *worker) take() job {
+	p := w.pool
+	if p.paused.Load() {
+		return nil
+	}
+	w.takes++
+	lowerFirst := w.takes%lowFirst == 0
+	for i := range p.levels {
+		l := &p.levels[i]
+		if lowerFirst {
+			l = &p.levels[levelCount-1-i]
+		}
+		if j, ok := l.queue.pop(); ok {
+			l.space.wake()
+			return j
+		}
+	}
+	return nil
+}
+
+// wait waits for a job, or for a reason to leave. It returns false when nothing came in the time that workers wait for.
+func (w *worker) wait() (j job, timely bool) {
+	p := w.pool
+	w.current.Store(nil)
+	if w.timer == nil {
+		w.timer = time.NewTimer(p.idleTimeout)
+		w.timer.Stop()
+	}
+	timely = p.hungry.waitFor(w.self, func() bool {
+		j = w.take()
+		return j != nil || p.redundant()
+	}, w.timer, p.idleTimeout)
+	if j != nil && p.queued() > 0 {
+		p.hungry.wake()
+	}
+	return j, timely
+}
+
+// queued says how much work there is for workers to take.
+func (p *Pool) queued() int {
+	if p.paused.Load() {
+		return 0
+	}
+	n := 0
+	for i := range p.levels {
+		n += p.levels[i].queue.len()
+	}
+	return n
+}
+
+// redundant says whether there may be a worker too many.
+func (p *Pool) redundant() bool { return p.closing.Load() || p.workers.Load() > p.most.Load() }
+
+// grow starts a worker, if the pool may have one more and has work for it.
+func (p *Pool) grow() {
+	if p.workers.Load() >= p.most.Load() || p.paused.Load() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if int64(len(p.crew)) >= p.most.Load() || p.closing.Load() {
+		return
+	}
+	w := &worker{pool: p, self: newSleeper()}
+	p.crew[w] = true
+	p.workers.Store(int64(len(p.crew)))
+	go w.work()
+}
+
+// dismiss lets a worker go that is one too many. It returns false when it is not, after all.
+func (p *Pool) dismiss(w *worker) bool {
+	return p.letGo(w, func() bool { return p.closing.Load() || int64(len(p.crew)) > p.most.Load() })
+}
+
+// retire lets a worker go that has found nothing to do for long. It returns false when it is one of those to be kept.
+func (p *Pool) retire(w *worker) bool {
+	return p.letGo(w, func() bool { return int64(len(p.crew)) > p.least.Load() })
+}
+
+func (p *Pool) letGo(w *worker, may func() bool) bool {
+	p.mu.Lock()
+	gone := may()
+	if gone {
+		delete(p.crew, w)
+		p.workers.Store(int64(len(p.crew)))
+		if len(p.crew) == 0 && p.closing.Load() {
+			close(p.crewGone)
+		}
+	}
+	p.mu.Unlock()
+	// Work that came meanwhile has counted on this worker.
+	if gone && p.queued() > 0 && !p.hungry.wake() {
+		p.grow()
+	}
+	return gone
+}

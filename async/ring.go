@@ -1,0 +1,97 @@
+package async
+
+import "sync/atomic"
+
+// ring is a bounded queue for many producers and consumers that takes no lock (D. Vyukov, "Bounded MPMC queue"). Each slot
+// carries the position at which it is next to be used: pos when it is free for the push at pos, pos+1 when it holds that item.
+type ring[T any] struct {
+	slots []ringSlot[T]
+	mask  uint64
+	limit int64 // how many items it may hold; at most len(slots).
+
+	_    [64]byte // Producers and consumers write to lines of their own.
+	tail atomic.Uint64
+	_    [56]byte
+	head atomic.Uint64
+	_    [56]byte
+}
+
+type ringSlot[T any] struct {
+	at   atomic.Uint64
+	item T
+}
+
+// newRing makes a ring that holds up to limit items, which must be at least 1.
+func newRing[T any](limit int) *ring[T] {
+	size := ringSize(limit)
+	r := &ring[T]{slots: make([]ringSlot[T], size), mask: uint64(size - 1), limit: int64(limit)}
+	for i := range r.slots {
+		r.slots[i].at.Store(uint64(i))
+	}
+	return r
+}
+
+// ringSize gives the number of slots: a power of two, and at least 2, since with one slot free and filled would look the same.
+func ringSize(limit int) int {
+	size := 2
+	for size < limit {
+		size *= 2
+	}
+	return size
+}
+
+// push adds an item. It returns false when the ring is full.
+func (r *ring[T]) push(item T) bool {
+	for {
+		pos := r.tail.Load()
+		slot := &r.slots[pos&r.mask]
+		switch diff := int64(slot.at.Load() - pos); {
+		case diff < 0:
+			return false
+		case diff > 0:
+			continue // Another push has taken this position.
+		}
+		if r.limit < int64(len(r.slots)) && int64(pos-r.head.Load()) >= r.limit {
+			return false
+		}
+		if r.tail.CompareAndSwap(pos, pos+1) {
+			slot.item = item
+			slot.at.Store(pos + 1)
+			return true
+		}
+	}
+}
+
+// pop takes the oldest item. It returns false when there is none, or when a push has not finished putting it there; that push
+// wakes whoever sleeps when it has.
+func (r *ring[T]) pop() (item T, ok bool) {
+	for {
+		pos := r.head.Load()
+		slot := &r.slots[pos&r.mask]
+		switch diff := int64(slot.at.Load() - (pos + 1)); {
+		case diff < 0:
+			return item, false
+		case diff > 0:
+			continue // Another pop has taken this position.
+		}
+		if r.head.CompareAndSwap(pos, pos+1) {
+			item = slot.item
+			var zero T
+			slot.item = zero
+			slot.at.Store(pos + uint64(len(r.slots)))
+			return item, true
+		}
+	}
+}
+
+// len gives the number of items, counting those being put in or taken out.
+func (r *ring[T]) len() int {
+	head := r.head.Load()
+	return int(max(0, int64(r.tail.Load()-head)))
+}
+
+// full says whether a push would fail now.
+func (r *ring[T]) full() bool {
+	pos := r.tail.Load()
+	return int64(pos-r.head.Load()) >= r.limit || int64(r.slots[pos&r.mask].at.Load()-pos) < 0
+}

@@ -1,0 +1,110 @@
+package async
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+var errBoom = errors.New("boom")
+
+// TestMain looks for goroutines that outlive the tests. Every test in a synctest bubble also fails by itself when it leaves a
+// goroutine behind, so this is for the others.
+func TestMain(m *testing.M) {
+	before := runtime.NumGoroutine()
+	code := m.Run()
+	for i := 0; code == 0 && runtime.NumGoroutine() > before; i++ {
+		if i == 1_000_000 {
+			stacks := make([]byte, 1<<20)
+			fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", stacks[:runtime.Stack(stacks, true)])
+			code = 1
+		}
+		runtime.Gosched()
+	}
+	os.Exit(code)
+}
+
+// bubble runs a test with a fake clock; it fails when a goroutine is left.
+func bubble(t *testing.T, name string, test func(t *testing.T, ctx context.Context)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) { test(t, t.Context()) })
+	})
+}
+
+func wantErr(t *testing.T, err error, targets ...error) {
+	t.Helper()
+	for _, target := range targets {
+		if !errors.Is(err, target) {
+			t.Fatalf("got the error %v, want one that matches %v", err, target)
+		}
+	}
+}
+
+func wantNoErr(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("got the error %v, want none", err)
+	}
+}
+
+func want[T comparable](t *testing.T, what string, got, wanted T) {
+	t.Helper()
+	if got != wanted {
+		t.Fatalf("%s: got %v, want %v", what, got, wanted)
+	}
+}
+
+// panicOf gives what fn panics with, or nil.
+func panicOf(fn func()) (value any) {
+	defer func() { value = recover() }()
+	fn()
+	return nil
+}
+
+func wantPanic(t *testing.T, part string, fn func()) {
+	t.Helper()
+	if got := fmt.Sprint(panicOf(fn)); !strings.Contains(got, part) {
+		t.Fatalf("got the panic %q, want one with %q", got, part)
+	}
+}
+
+func wantPanicError(t *testing.T, value any, fn func()) *PanicError {
+	t.Helper()
+	pe, ok := panicOf(fn).(*PanicError)
+	if !ok || pe.Value != value {
+		t.Fatalf("got the panic %v, want a *PanicError of %v", pe, value)
+	}
+	return pe
+}
+
+func value[T any](v T) func(context.Context) (T, error) {
+	return func(context.Context) (T, error) { return v, nil }
+}
+
+func failing[T any](err error) func(context.Context) (T, error) {
+	return func(context.Context) (v T, _ error) { return v, err }
+}
+
+func untilCancelled(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func valueUntilCancelled(ctx context.Context) (int, error) { return 0, untilCancelled(ctx) }
+
+func numbers(n int) func(func(int) bool) {
+	return func(yield func(int) bool) {
+		for i := range n {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
