@@ -47,6 +47,8 @@ const (
 	CodeUnavailable      Code = "unavailable"          // the store cannot serve now (disk full, connection lost)
 	CodeOutcomeUnknown   Code = "outcome_unknown"      // the call was cut off: it may or may not have happened; repeat it with the same id
 	CodeClosed           Code = "closed"               // the store or client was closed
+	CodeStopping         Code = "stopping"             // the worker stops: the run is given back
+	CodeLeaseLost        Code = "lease_lost"           // the worker could not renew its lease, or lost the run: it runs elsewhere
 )
 
 // Error is the one public error type. Code is for programs, Message for people.
@@ -103,6 +105,15 @@ var (
 	ErrUnavailable      = &Error{Code: CodeUnavailable}
 	ErrOutcomeUnknown   = &Error{Code: CodeOutcomeUnknown}
 	ErrClosed           = &Error{Code: CodeClosed}
+	ErrTimeout          = &Error{Code: CodeTimeout}
+	ErrUnknownTask      = &Error{Code: CodeUnknownTask}
+)
+
+// Causes of the end of a handler's context, besides [ErrTimeout], [ErrCancelled] and [ErrDeadlineExceeded]: ask
+// errors.Is(context.Cause(ctx), godwit.ErrStopping).
+var (
+	ErrStopping  = &Error{Code: CodeStopping, Message: "the worker stops"}
+	ErrLeaseLost = &Error{Code: CodeLeaseLost, Message: "the run was lost: it goes on elsewhere"}
 )
 
 func invalid(field, format string, args ...any) *Error {

@@ -70,6 +70,13 @@ func (id *ID) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// idsOfProcess makes the ids of [NewID].
+var idsOfProcess IDs
+
+// NewID makes an id, greater than every one it made before in this process. Give it to [SubmitOptions] when a submission may
+// have to be repeated.
+func NewID() ID { return idsOfProcess.New() }
+
 // IDs makes ids that grow strictly. Its counter has the 12 bits after the millisecond and borrows from later
 // milliseconds when a burst uses them up (RFC 9562, section 6.2, method 1); the last 62 bits are random. The zero value
 // is ready for use and safe for use by many goroutines.

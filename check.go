@@ -1,0 +1,239 @@
+package godwit
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// checkTask checks a task's name and its policy, which has its defaults.
+func checkTask(name string, p Policy) error {
+	if err := checkName("name", name); err != nil {
+		return err
+	}
+	if strings.HasPrefix(name, reservedPrefix) && name != timerTask {
+		return invalid("name", "must not begin with %q, which is kept for tasks of godwit itself, got %s", reservedPrefix, quoteShort(name))
+	}
+	return p.check()
+}
+
+func (p Policy) check() error {
+	for _, alias := range p.Aliases {
+		if err := checkName("Aliases", alias); err != nil {
+			return err
+		}
+	}
+	switch {
+	case p.Version < 1 || p.Version > VersionMax:
+		return invalid("Version", "must be from 1 to %d, got %d", VersionMax, p.Version)
+	case p.MinVersion < 1 || p.MinVersion > p.Version:
+		return invalid("MinVersion", "must be from 1 to Version (%d), got %d", p.Version, p.MinVersion)
+	case p.MaxCrashes < 1 || p.MaxCrashes > MaxCrashesMax:
+		return invalid("MaxCrashes", "must be from 1 to %d, got %d", MaxCrashesMax, p.MaxCrashes)
+	case p.KeepSucceeded > KeepMax:
+		return invalid("KeepSucceeded", "must be at most %v, got %v", KeepMax, p.KeepSucceeded)
+	case p.KeepFailed > KeepMax:
+		return invalid("KeepFailed", "must be at most %v, got %v", KeepMax, p.KeepFailed)
+	case p.Deadline < 0:
+		return invalid("Deadline", "must not be negative, got %v", p.Deadline)
+	}
+	if err := checkName("Queue", p.Queue); err != nil {
+		return err
+	}
+	if err := checkBudget("Priority", p.Priority, "MaxAttempts", p.MaxAttempts); err != nil {
+		return err
+	}
+	return p.Backoff.check()
+}
+
+func checkBudget(priorityField string, priority int, attemptsField string, attempts int) error {
+	if priority < -PriorityMax || priority > PriorityMax {
+		return invalid(priorityField, "must be from %d to %d, got %d", -PriorityMax, PriorityMax, priority)
+	}
+	if attempts < 1 || attempts > MaxAttemptsMax {
+		return invalid(attemptsField, "must be from 1 to %d, got %d", MaxAttemptsMax, attempts)
+	}
+	return nil
+}
+
+// checkName checks the name of a task or a queue: it becomes part of URLs and of metrics.
+func checkName(field, name string) error {
+	if name == "" {
+		return invalid(field, "must not be empty")
+	}
+	if len(name) > NameMax {
+		return tooLarge(field, "must be at most %d bytes, got %s", NameMax, quoteShort(name))
+	}
+	for _, r := range name {
+		if !isNameRune(r) {
+			return invalid(field, `must hold letters, digits and "._:-" only, got %s`, quoteShort(name))
+		}
+	}
+	return nil
+}
+
+func isNameRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._:-", r)
+}
+
+// checkText checks a text that people give: a key, a tag, the name of a child.
+func checkText(field, s string, bound int) error {
+	switch {
+	case len(s) > bound:
+		return tooLarge(field, "must be at most %d bytes, got %s", bound, quoteShort(s))
+	case !utf8.ValidString(s):
+		return invalid(field, "must be valid UTF-8, got %s", quoteShort(s))
+	case strings.ContainsRune(s, 0):
+		return invalid(field, "must not hold a zero byte, got %s", quoteShort(s))
+	}
+	return nil
+}
+
+// checkJob checks what a submission came to, before keys and fingerprint are made.
+func checkJob(j *NewJob, o SubmitOptions, deadline time.Duration, now time.Time) error {
+	if err := checkName("task", j.Task); err != nil {
+		return err
+	}
+	if err := checkName("queue", j.Queue); err != nil {
+		return err
+	}
+	if err := checkBudget("priority", j.Priority, "max_attempts", j.MaxAttempts); err != nil {
+		return err
+	}
+	if j.Version < 1 || j.Version > VersionMax {
+		return invalid("version", "must be from 1 to %d, got %d", VersionMax, j.Version)
+	}
+	if len(j.Args.Data) > PayloadMax {
+		return tooLarge("args", "must be at most %d bytes encoded, got %d (store the data elsewhere and pass its address)",
+			PayloadMax, len(j.Args.Data))
+	}
+	if err := checkTimes(o, deadline, now); err != nil {
+		return err
+	}
+	if err := checkKeys(o); err != nil {
+		return err
+	}
+	return checkLabels(o)
+}
+
+func checkTimes(o SubmitOptions, deadline time.Duration, now time.Time) error {
+	switch {
+	case o.Delay < 0:
+		return invalid("delay", "must not be negative, got %v", o.Delay)
+	case o.Delay > DelayMax:
+		return invalid("delay", "must be at most %v, got %v", DelayMax, o.Delay)
+	case o.Delay > 0 && !o.RunAt.IsZero():
+		return invalid("run_at", "excludes delay: give one of them")
+	case o.RunAt.After(now.Add(DelayMax)):
+		return invalid("run_at", "must be at most %v ahead, got %s", DelayMax, o.RunAt.Format(time.RFC3339))
+	case deadline > DelayMax:
+		return invalid("deadline", "must be at most %v, got %v", DelayMax, deadline)
+	case deadline > 0 && (deadline <= o.Delay || !now.Add(deadline).After(o.RunAt)):
+		return invalid("deadline", "must be after the first start of the job, got %v after submission", deadline)
+	}
+	return nil
+}
+
+func checkKeys(o SubmitOptions) error {
+	if err := checkText("idempotency_key", o.IdempotencyKey, KeyMax); err != nil {
+		return err
+	}
+	if err := checkText("caller", o.Caller, NameMax); err != nil {
+		return err
+	}
+	if o.IdempotencyFor < 0 || o.IdempotencyFor > KeepMax {
+		return invalid("idempotency_for", "must be from 0 to %v, got %v", KeepMax, o.IdempotencyFor)
+	}
+	u := o.Unique
+	if err := checkText("unique.key", u.Key, KeyMax); err != nil {
+		return err
+	}
+	if u.ByArgs && u.Key != "" {
+		return invalid("unique.key", "excludes unique.by_args: give one of them")
+	}
+	if err := checkOneOf("unique.scope", u.Scope, ScopeTask, ScopeQueue, ScopeGlobal); err != nil {
+		return err
+	}
+	if err := checkOneOf("unique.while", u.While, UniqueUnfinished, UniqueUnstarted); err != nil {
+		return err
+	}
+	return checkOneOf("unique.on_clash", u.OnClash, ClashExisting, ClashRefuse)
+}
+
+func checkOneOf[T ~string](field string, v T, known ...T) error {
+	names := make([]string, 0, len(known))
+	for _, k := range known {
+		if v == k || v == "" {
+			return nil
+		}
+		names = append(names, string(k))
+	}
+	return invalid(field, "must be one of %s, got %s%s", strings.Join(names, ", "), quoteShort(string(v)), didYouMean(string(v), names))
+}
+
+func checkLabels(o SubmitOptions) error {
+	if len(o.Tags) > TagsMax {
+		return tooLarge("tags", "must be at most %d, got %d", TagsMax, len(o.Tags))
+	}
+	for _, tag := range o.Tags {
+		if tag == "" {
+			return invalid("tags", "must not be empty")
+		}
+		if err := checkText("tags", tag, TagMax); err != nil {
+			return err
+		}
+	}
+	if len(o.Headers) > HeadersMax {
+		return tooLarge("headers", "must be at most %d, got %d", HeadersMax, len(o.Headers))
+	}
+	for name, value := range o.Headers {
+		if name == "" || len(name)+len(value) > HeaderMax {
+			return tooLarge("headers", "must have a name, and at most %d bytes of name and value, got %s", HeaderMax, quoteShort(name))
+		}
+	}
+	return checkText("name", o.Name, NameMax)
+}
+
+// didYouMean gives a hint in parentheses when one of the known names is near.
+func didYouMean(name string, known []string) string {
+	best, distance := "", len(name)/3+2
+	for _, k := range known {
+		if d := editDistance(name, k, distance); d < distance {
+			best, distance = k, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", best)
+}
+
+// editDistance counts the letters to insert, remove, replace or swap; it may stop early at bound or more.
+func editDistance(a, b string, bound int) int {
+	if len(a)-len(b) >= bound || len(b)-len(a) >= bound {
+		return bound
+	}
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
+
+// validUTF8 replaces what is not UTF-8, so that every store and every JSON form can hold the text.
+func validUTF8(s string) string { return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "?"), "?") }

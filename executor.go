@@ -1,0 +1,130 @@
+package godwit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+var (
+	timeoutCause  = &Error{Code: CodeTimeout, Message: "the run took longer than its timeout"}
+	deadlineCause = &Error{Code: CodeDeadlineExceeded, Message: "the job's deadline passed"}
+)
+
+// execute runs a claimed job in a goroutine of its own, which [runs] knows until its settle is taken. The slot is the run's.
+func (w *worker) execute(job *Job, session ID, q *queue) {
+	h, ok := w.c.handlers.find(job.Task)
+	if !ok { // a store that hands out what was not asked for
+		h = &handler{task: job.Task, call: func(context.Context, Payload, func(HandlerFunc) HandlerFunc) (Payload, error) {
+			return Payload{}, Permanent(&Error{Code: CodeUnknownTask, Message: "no handler of this worker knows the task"})
+		}}
+	}
+	r := &run{
+		w: w, job: job, token: Token{Job: job.ID, Run: job.Run, Session: session}, handler: h, queue: q, slot: true,
+		parking: make(chan struct{}, 1), ordinals: map[string]int{}, children: map[ID]struct{}{},
+	}
+	r.parking <- struct{}{}
+	r.ctx, r.cancel, r.release = w.contextOf(r)
+	w.runs.add(r)
+	if now, ok := w.session.current(); !ok || now != session {
+		r.end(ErrLeaseLost) // lost while it was claimed
+	}
+	go r.work()
+}
+
+// contextOf makes the context of a run's handler, which its deadline and its cancel end.
+func (w *worker) contextOf(r *run) (context.Context, context.CancelCauseFunc, context.CancelFunc) {
+	ctx, release := context.WithValue(w.base, runKey{}, r), context.CancelFunc(func() {})
+	if !r.job.Deadline.IsZero() {
+		left := r.job.Deadline.Sub(w.store.Now())
+		ctx, release = context.WithDeadlineCause(ctx, time.Now().Add(left), deadlineCause)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	return ctx, cancel, release
+}
+
+// work runs the handler and finishes the run, also when the handler panics or ends its goroutine by runtime.Goexit.
+func (r *run) work() {
+	r.watch.begin(r.job.Timeout, func() { r.end(timeoutCause) })
+	stopStuck := context.AfterFunc(r.ctx, r.watchStuck)
+	var (
+		result   Payload
+		err      error
+		returned bool
+	)
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{message: fmt.Sprint("panic: ", p), stack: string(debug.Stack())}
+		} else if !returned {
+			err = &panicError{message: "panic: the handler called runtime.Goexit", stack: string(debug.Stack())}
+		}
+		stopStuck()
+		r.watch.halt()
+		r.quiet.Store(true)
+		r.finish(result, err)
+	}()
+	if err = context.Cause(r.ctx); err == nil {
+		result, err = r.handler.call(r.ctx, r.job.Args, r.w.c.around)
+	}
+	returned = true
+}
+
+// around wraps a handler in the client's middleware.
+func (c *Client) around(next HandlerFunc) HandlerFunc {
+	for i := len(c.config.Middleware) - 1; i >= 0; i-- {
+		next = c.config.Middleware[i](next)
+	}
+	return next
+}
+
+// watchStuck counts the run as stuck when its handler does not return for long after its context ended.
+func (r *run) watchStuck() {
+	after := r.w.c.config.StuckAfter
+	time.AfterFunc(after, func() {
+		if r.quiet.Load() {
+			return
+		}
+		r.stuck.Store(true)
+		r.w.c.log.Error("godwit: handler ignores the end of its context and keeps its slot", "task", r.job.Task, "job", r.job.ID,
+			"cause", context.Cause(r.ctx), "for", after)
+	})
+}
+
+// finish judges the run and hands it to the settler; then its slot is free.
+func (r *run) finish(result Payload, err error) {
+	cause := context.Cause(r.ctx)
+	v := judge(err, cause, r.handler.policy, r.job.Attempt, r.isChild)
+	if errors.Is(cause, ErrStopping) && r.parked.Load() && v.outcome != OutcomeSucceed {
+		v.drop = true // it goes on waiting when the session ends
+	}
+	if v.failure != nil {
+		r.logFailure(v, err)
+	}
+	if v.drop {
+		r.w.runs.remove(r)
+	} else {
+		s := Settlement{Token: r.token, Outcome: v.outcome, Failure: v.failure, Delay: v.delay}
+		if v.outcome == OutcomeSucceed {
+			s.Result = result
+		}
+		s.Reported = r.said.last()
+		r.w.settler.put(r, s)
+	}
+	r.cancel(nil)
+	r.release()
+	if r.slot {
+		r.slot = false
+		r.queue.slots.release(1)
+	}
+}
+
+func (r *run) logFailure(v verdict, err error) {
+	level := r.w.c.log.Warn
+	if v.outcome != OutcomeRetry {
+		level = r.w.c.log.Error
+	}
+	level("godwit: run failed", "task", r.job.Task, "job", r.job.ID, "run", r.job.Run, "attempt", r.job.Attempt,
+		"outcome", v.outcome, "code", v.failure.Code, "err", err)
+}

@@ -1,0 +1,242 @@
+package godwit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const (
+	logsBufferedMax = 1000 // log lines of a run that wait to be written; more are dropped, and counted
+	reportBatchMax  = 1000 // runs in one report
+)
+
+// said is what a handler said and the store does not know yet.
+type said struct {
+	mu       sync.Mutex
+	progress *Progress     // guarded by mu
+	logs     []LogLine     // guarded by mu
+	dropped  int           // guarded by mu: log lines
+	items    []Payload     // guarded by mu
+	emits    []chan error  // guarded by mu: told when the items are durable
+	busy     chan struct{} // guarded by mu: closed when the report under way is over; nil without one
+	over     bool          // guarded by mu: the handler returned
+}
+
+// last takes what is to be recorded with the settle; a report under way is waited for, so that nothing is lost or overtaken.
+func (s *said) last() Reported {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.busy != nil {
+		busy := s.busy
+		s.mu.Unlock()
+		<-busy
+		s.mu.Lock()
+	}
+	s.over = true
+	for _, done := range s.emits {
+		done <- &Error{Code: CodeStaleRun, Message: "the handler returned before the item was written"}
+	}
+	s.items, s.emits = nil, nil
+	return s.takeLocked()
+}
+
+func (s *said) takeLocked() Reported {
+	r := Reported{Progress: s.progress, Logs: s.logs, Items: s.items}
+	if s.dropped > 0 {
+		r.Logs = append(r.Logs, LogLine{
+			At: time.Now(), Level: slog.LevelWarn.String(), Message: fmt.Sprintf("%d log lines were dropped: too many at once", s.dropped),
+		})
+	}
+	s.progress, s.logs, s.items, s.dropped = nil, nil, nil, 0
+	return r
+}
+
+// begin takes what a report writes; ok is false when there is nothing or one is under way.
+func (s *said) begin() (r Reported, emits []chan error, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over || s.busy != nil || s.progress == nil && len(s.logs) == 0 && len(s.items) == 0 {
+		return Reported{}, nil, false
+	}
+	s.busy = make(chan struct{})
+	emits, s.emits = s.emits, nil
+	return s.takeLocked(), emits, true
+}
+
+// end ends a report. What was not written for a passing reason comes back, before what was said since.
+func (s *said) end(r Reported, emits []chan error, again bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if again {
+		if s.progress == nil {
+			s.progress = r.Progress
+		}
+		s.logs, s.items = append(r.Logs, s.logs...), append(r.Items, s.items...)
+		s.emits = append(emits, s.emits...)
+	}
+	close(s.busy)
+	s.busy = nil
+}
+
+// reporter writes what handlers say while they run, that of many runs in one call.
+type reporter struct {
+	w       *worker
+	loop    *loop
+	trouble trouble
+
+	mu    sync.Mutex
+	dirty map[*run]struct{} // guarded by mu
+	soon  bool              // guarded by mu: somebody waits for an item
+	last  time.Time         // of the loop: the last report
+}
+
+func newReporter(w *worker) *reporter {
+	p := &reporter{w: w, trouble: trouble{log: w.c.log, doing: "report"}, dirty: map[*run]struct{}{}}
+	p.loop = newLoop("reporter", p.step)
+	return p
+}
+
+// mark says that a run has something to report, which somebody waits for when soon.
+func (p *reporter) mark(r *run, soon bool) {
+	p.mu.Lock()
+	first := len(p.dirty) == 0
+	p.dirty[r] = struct{}{}
+	p.soon = p.soon || soon
+	p.mu.Unlock()
+	if first || soon {
+		p.loop.kick()
+	}
+}
+
+func (p *reporter) take() []*run {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if wait := p.w.c.config.ReportInterval - time.Since(p.last); wait > 0 && !p.soon {
+		return nil
+	}
+	list := make([]*run, 0, len(p.dirty))
+	for r := range p.dirty {
+		if len(list) == reportBatchMax {
+			break
+		}
+		list = append(list, r)
+		delete(p.dirty, r)
+	}
+	p.soon = p.soon && len(p.dirty) > 0
+	return list
+}
+
+// rest says how long to pause.
+func (p *reporter) rest() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.soon:
+		return 0
+	case len(p.dirty) > 0:
+		return max(p.w.c.config.ReportInterval-time.Since(p.last), time.Millisecond)
+	}
+	return never
+}
+
+func (p *reporter) step(ctx context.Context) time.Duration {
+	type part struct {
+		r     *run
+		emits []chan error
+	}
+	var parts []part
+	var reports []Report
+	list := p.take()
+	for _, r := range list {
+		if what, emits, ok := r.said.begin(); ok {
+			parts = append(parts, part{r, emits})
+			reports = append(reports, Report{Token: r.token, Reported: what})
+		}
+	}
+	if len(reports) == 0 {
+		return p.rest()
+	}
+	p.last = time.Now()
+	answers, err := p.w.store.Report(ctx, reports)
+	for i, x := range parts {
+		if err != nil {
+			x.r.said.end(reports[i].Reported, x.emits, true)
+			p.mark(x.r, len(x.emits) > 0)
+			continue
+		}
+		code := answers[i].Code
+		if code == CodeStaleRun || code == CodeSessionEnded {
+			x.r.end(ErrLeaseLost)
+		}
+		for _, done := range x.emits {
+			done <- refusedItem(code)
+		}
+		x.r.said.end(Reported{}, nil, false)
+	}
+	if err != nil {
+		return p.trouble.met(ctx, err)
+	}
+	p.trouble.over()
+	return p.rest()
+}
+
+func refusedItem(code Code) error {
+	switch code {
+	case "":
+		return nil
+	case CodeLimitReached:
+		return &Error{Code: code, Message: fmt.Sprintf("a job may emit at most %d items and %d log lines", ItemsMax, LogLinesMax)}
+	}
+	return &Error{Code: code, Message: "the run was lost"}
+}
+
+// SetProgress says how far the handler is: done of total, which is 0 when unknown. It is written now and then, the newest
+// only, and with the end of the run. Outside a handler it does nothing.
+func SetProgress(ctx context.Context, done, total int64, message string) {
+	r := runFrom(ctx)
+	if r == nil {
+		return
+	}
+	r.said.mu.Lock()
+	r.said.progress = &Progress{Done: done, Total: total, Message: cut(message, MessageMax)}
+	r.said.mu.Unlock()
+	r.w.reporter.mark(r, false)
+}
+
+// Emit hands out an item while the handler runs, to be read with [Client.Items]. It is durable when Emit returns; the items of many
+// handlers, and of one that calls from many goroutines, share a write. Items of a run that fails later stay.
+func Emit(ctx context.Context, item any) error {
+	r := runFrom(ctx)
+	if r == nil {
+		return outsideHandler("Emit")
+	}
+	data, err := json.Marshal(item)
+	if err != nil {
+		return &Error{Code: CodeInvalid, Field: "item", Message: "does not encode as JSON", Err: err}
+	}
+	if len(data) > ItemMax {
+		return tooLarge("item", "must be at most %d bytes encoded, got %d", ItemMax, len(data))
+	}
+	done := make(chan error, 1)
+	r.said.mu.Lock()
+	over := r.said.over
+	if !over {
+		r.said.items = append(r.said.items, Payload{Encoding: EncodingJSON, Data: data})
+		r.said.emits = append(r.said.emits, done)
+	}
+	r.said.mu.Unlock()
+	if over {
+		return &Error{Code: CodeStaleRun, Message: "the handler has returned"}
+	}
+	r.w.reporter.mark(r, true)
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return &Error{Code: CodeOutcomeUnknown, Message: "the item may or may not be written", Err: ended(ctx)}
+	}
+}

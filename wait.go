@@ -1,0 +1,152 @@
+package godwit
+
+import (
+	"context"
+	"fmt"
+)
+
+// AwaitOutcomes waits until each of the jobs is final, or known not to be there. Inside a handler of this client the run parks
+// while it waits and gives its slot back; when it goes on it has one again.
+func (c *Client) AwaitOutcomes(ctx context.Context, ids []ID) ([]OutcomeAnswer, error) {
+	answers := make([]OutcomeAnswer, 0, len(ids))
+	for len(ids) > 0 {
+		part := ids[:min(len(ids), BatchMax)]
+		ids = ids[len(part):]
+		found, err := c.awaitPart(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range part {
+			answers = append(answers, found[id])
+		}
+	}
+	return answers, nil
+}
+
+func (c *Client) awaitPart(ctx context.Context, ids []ID) (map[ID]OutcomeAnswer, error) {
+	if ctx.Err() != nil {
+		return nil, ended(ctx)
+	}
+	if r := c.runOf(ctx); r != nil {
+		return r.await(ctx, ids)
+	}
+	return c.notifier.wait(ctx, ids)
+}
+
+// await waits inside a handler.
+func (r *run) await(ctx context.Context, ids []ID) (map[ID]OutcomeAnswer, error) {
+	found := make(map[ID]OutcomeAnswer, len(ids))
+	answers, err := r.w.store.Outcomes(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var open []ID
+	for i, a := range answers {
+		if a.settled() {
+			found[ids[i]] = a
+		} else {
+			open = append(open, ids[i])
+		}
+	}
+	if len(open) == 0 {
+		return found, nil
+	}
+	if err := r.park(ctx, open); err != nil {
+		return nil, err
+	}
+	settled, err := r.w.c.notifier.wait(ctx, open)
+	if back := r.goOn(); back != nil && err == nil {
+		err = back
+	}
+	if err != nil {
+		return nil, err
+	}
+	for id, a := range settled {
+		found[id] = a
+	}
+	return found, nil
+}
+
+// park tells the store that the run waits, and gives the slot back if it is the first of the run's awaits that block.
+func (r *run) park(ctx context.Context, ids []ID) error {
+	select {
+	case <-r.parking:
+	case <-ctx.Done():
+		return ended(ctx)
+	}
+	defer func() { r.parking <- struct{}{} }()
+	if err := r.tellParked(ctx, ids); err != nil {
+		return err
+	}
+	r.blocked++
+	if r.slot && r.parked.Load() {
+		r.slot = false
+		r.watch.halt()
+		r.queue.slots.release(1)
+	}
+	r.w.runs.moved()
+	if r.w.stopping.Load() {
+		r.end(ErrStopping) // what waits goes on waiting in the store
+	}
+	return nil
+}
+
+// tellParked parks the run in the store. When what is awaited has settled meanwhile there is nothing to park for: the wait that
+// follows finds it.
+func (r *run) tellParked(ctx context.Context, ids []ID) error {
+	answers, err := r.w.store.Park(ctx, []ParkRequest{{Token: r.token, Await: ids}})
+	if err != nil {
+		return fmt.Errorf("park: %w", err)
+	}
+	switch code := answers[0].Code; code {
+	case "":
+		r.parked.Store(true)
+	case CodeSettled:
+	case CodeAwaitCycle:
+		return &Error{Code: code, Message: "a job may not wait for itself or for an ancestor: neither could ever go on"}
+	case CodeNotFound:
+		return &Error{Code: code, Message: "a job to be awaited is not there"}
+	case CodeCancelRequested:
+		r.end(cancelCause)
+		return ended(r.ctx)
+	case CodeStaleRun, CodeSessionEnded, CodeDuplicate, CodeExpired:
+		r.end(ErrLeaseLost)
+		return ended(r.ctx)
+	default:
+		return &Error{Code: code, Message: "the store refused to park the run"}
+	}
+	return nil
+}
+
+// goOn ends one of the run's awaits. The last one takes a slot again, before new runs, and tells the store. A run whose
+// context ended goes on without: what it still may do is to return.
+func (r *run) goOn() error {
+	<-r.parking
+	defer func() { r.parking <- struct{}{} }()
+	r.blocked--
+	if r.blocked > 0 || !r.parked.Load() {
+		return nil
+	}
+	if r.ctx.Err() != nil || !r.queue.slots.acquire(r.ctx) {
+		return ended(r.ctx)
+	}
+	r.slot = true
+	t := trouble{log: r.w.c.log, doing: "resume"}
+	for {
+		answers, err := r.w.store.Resume(r.ctx, []Token{r.token})
+		if err == nil {
+			t.over()
+			if answers[0].Code != "" {
+				r.end(ErrLeaseLost)
+				return ended(r.ctx)
+			}
+			break
+		}
+		if !pause(r.ctx, t.met(r.ctx, err)) {
+			return ended(r.ctx)
+		}
+	}
+	r.parked.Store(false)
+	r.watch.goOn()
+	return nil
+}
