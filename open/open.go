@@ -1,0 +1,122 @@
+package open
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/model"
+	"github.com/godwit-go/godwit/sqlite"
+)
+
+// schemes are the URLs that are understood, as people write them.
+var schemes = []string{"sqlite", "memory"}
+
+// aliases are what people write for them, or for what is not there yet.
+var aliases = map[string]string{
+	"sqlite3": "sqlite", "file": "sqlite", "mem": "memory", "inmemory": "memory",
+	"postgresql": "postgres", "pg": "postgres", "pgx": "postgres",
+}
+
+// Store opens the store that a URL names. A URL that is not understood is answered with [godwit.CodeInvalid]; otherwise the
+// errors are those of the driver. The caller closes the store.
+func Store(ctx context.Context, rawURL string) (godwit.Store, error) {
+	scheme, rest, ok := strings.Cut(rawURL, ":")
+	if !ok {
+		return nil, invalid("must be a URL such as sqlite:app.db, got %s (did you mean %q?)", shown(rawURL), "sqlite:"+rawURL)
+	}
+	switch scheme {
+	case "sqlite":
+		path, err := sqlitePath(rest)
+		if err != nil {
+			return nil, err
+		}
+		s, err := sqlite.Open(ctx, sqlite.Config{Path: path})
+		if err != nil {
+			return nil, err // not s: a nil *sqlite.Store is no nil Store
+		}
+		return s, nil
+	case "memory":
+		if rest != "" {
+			return nil, invalid("must be \"memory:\" alone, got %s (a store in memory has no name)", shown(rawURL))
+		}
+		return model.New(model.Config{}), nil
+	case "postgres", "postgresql":
+		return nil, invalid("names PostgreSQL, which this version cannot use yet (use sqlite:PATH)")
+	}
+	if len(scheme) == 1 {
+		return nil, invalid("must begin with a scheme, got what looks like a path with a drive (did you mean \"sqlite:%s\"?)", rawURL)
+	}
+	return nil, invalid("has the scheme %q, which is none of %s%s", scheme, strings.Join(schemes, ", "), didYouMean(scheme))
+}
+
+// sqlitePath reads "PATH", "/PATH" and "///PATH". Nothing in it is escaped.
+func sqlitePath(rest string) (string, error) {
+	path := rest
+	if after, ok := strings.CutPrefix(rest, "//"); ok {
+		if !strings.HasPrefix(after, "/") {
+			return "", invalid("must be sqlite:PATH or sqlite:///ABSOLUTE/PATH, got two slashes (did you mean %q or %q?)", "sqlite:"+after, "sqlite:///"+after)
+		}
+		path = after
+	}
+	switch {
+	case path == "":
+		return "", invalid("names no file (write sqlite:app.db)")
+	case path == ":memory:":
+		return "", invalid("names SQLite's own memory, which is not kept (write memory:)")
+	case strings.Contains(path, "?"):
+		return "", invalid("has parameters, and there are none for SQLite (use sqlite.Open with a sqlite.Config)")
+	}
+	return path, nil
+}
+
+func didYouMean(scheme string) string {
+	lower := strings.ToLower(scheme)
+	if known, ok := aliases[lower]; ok {
+		return fmt.Sprintf(" (did you mean %q?)", known+":")
+	}
+	for _, known := range schemes {
+		if lower == known || strings.HasPrefix(known, lower) || distance(lower, known) <= 2 {
+			return fmt.Sprintf(" (did you mean %q?)", known+":")
+		}
+	}
+	return ""
+}
+
+// distance counts the letters to be added, dropped or changed between two words (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// shown gives a URL for an error message, without a password and not too long.
+func shown(raw string) string {
+	if u, err := url.Parse(raw); err == nil {
+		raw = u.Redacted()
+	}
+	if len(raw) > 80 {
+		raw = raw[:80] + "..."
+	}
+	return fmt.Sprintf("%q", raw)
+}
+
+func invalid(format string, args ...any) error {
+	return &godwit.Error{Code: godwit.CodeInvalid, Field: "url", Message: fmt.Sprintf(format, args...)}
+}

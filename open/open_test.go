@@ -1,0 +1,64 @@
+package open_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/open"
+)
+
+func TestStoreOpensWhatIsNamed(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a b.db")
+	for _, url := range []string{"memory:", "sqlite:" + path, "sqlite://" + path} {
+		s, err := open.Store(t.Context(), url)
+		if err != nil {
+			t.Fatalf("%s: %v", url, err)
+		}
+		if _, err := s.Queues(t.Context()); err != nil {
+			t.Errorf("%s: %v", url, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestStoreRefusesWhatIsNotUnderstood(t *testing.T) {
+	t.Parallel()
+	cases := map[string]string{
+		"app.db":                 `did you mean "sqlite:app.db"?`,
+		"postgres://u:pw@host/x": "cannot use yet",
+		"postgresql://host/x":    "cannot use yet",
+		"pg://host":              `did you mean "postgres:"?`,
+		"sqllite:app.db":         `did you mean "sqlite:"?`,
+		"SQLite:app.db":          `did you mean "sqlite:"?`,
+		"sqlite3:app.db":         `did you mean "sqlite:"?`,
+		"file:app.db":            `did you mean "sqlite:"?`,
+		"mem:":                   `did you mean "memory:"?`,
+		"redis://host":           "none of sqlite, memory",
+		"sqlite:":                "names no file",
+		"sqlite://app.db":        `did you mean "sqlite:app.db" or "sqlite:///app.db"?`,
+		"sqlite::memory:":        "write memory:",
+		"sqlite:app.db?mode=ro":  "parameters",
+		"memory:x":               `alone`,
+		`C:\app.db`:              `did you mean "sqlite:C:\app.db"?`,
+		"":                       "must be a URL",
+	}
+	for url, want := range cases {
+		s, err := open.Store(t.Context(), url)
+		if !errors.Is(err, godwit.ErrInvalid) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "pw") {
+			t.Errorf("%q: %v, want invalid with %q", url, err, want)
+		}
+		if s != nil {
+			t.Errorf("%q: a store came with the error", url)
+		}
+	}
+}
