@@ -28,7 +28,7 @@ const (
 	CodeStaleRun         Code = "stale_run"            // the run was lost: another run of the job has begun
 	CodeSessionEnded     Code = "session_ended"        // the session was ended: its jobs run elsewhere
 	CodeLeaseExpired     Code = "lease_expired"        // the session must renew its lease before it may claim
-	CodeDuplicate        Code = "duplicate"            // this run was settled before: the earlier settle stands
+	CodeDuplicate        Code = "duplicate"            // this run is over already; State says how the job stands
 	CodeSettled          Code = "settled"              // what was to be awaited has settled: there is nothing to wait for
 	CodeCancelRequested  Code = "cancel_requested"     // the job is being cancelled
 	CodeCancelled        Code = "cancelled"            // the job was cancelled

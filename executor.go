@@ -9,8 +9,8 @@ import (
 )
 
 var (
-	timeoutCause  = &Error{Code: CodeTimeout, Message: "the run took longer than its timeout"}
-	deadlineCause = &Error{Code: CodeDeadlineExceeded, Message: "the job's deadline passed"}
+	errTimeout  = &Error{Code: CodeTimeout, Message: "the run took longer than its timeout"}
+	errDeadline = &Error{Code: CodeDeadlineExceeded, Message: "the job's deadline passed"}
 )
 
 // execute runs a claimed job in a goroutine of its own, which [runs] knows until its settle is taken. The slot is the run's.
@@ -39,7 +39,7 @@ func (w *worker) contextOf(r *run) (context.Context, context.CancelCauseFunc, co
 	ctx, release := context.WithValue(w.base, runKey{}, r), context.CancelFunc(func() {})
 	if !r.job.Deadline.IsZero() {
 		left := r.job.Deadline.Sub(w.store.Now())
-		ctx, release = context.WithDeadlineCause(ctx, time.Now().Add(left), deadlineCause)
+		ctx, release = context.WithDeadlineCause(ctx, time.Now().Add(left), errDeadline)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	return ctx, cancel, release
@@ -47,7 +47,7 @@ func (w *worker) contextOf(r *run) (context.Context, context.CancelCauseFunc, co
 
 // work runs the handler and finishes the run, also when the handler panics or ends its goroutine by runtime.Goexit.
 func (r *run) work() {
-	r.watch.begin(r.job.Timeout, func() { r.end(timeoutCause) })
+	r.watch.begin(r.job.Timeout, func() { r.end(errTimeout) })
 	stopStuck := context.AfterFunc(r.ctx, r.watchStuck)
 	var (
 		result   Payload

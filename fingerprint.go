@@ -13,7 +13,7 @@ func hashOf(data []byte) [16]byte {
 	return [16]byte(sum[:16])
 }
 
-// fingerprint hashes what an honest repetition of a submission has in common: task, version, queue, arguments and the options
+// fingerprint hashes what an honest repetition of a submission has in common: task, queue, arguments and the options
 // as they were given. A deadline counts as its duration. Left out are the id, the keys themselves, the headers (a trace context differs
 // each time) and the policy, so that a new release with another policy does not make its parents' children strangers.
 func fingerprint(j *NewJob, o SubmitOptions) [16]byte {
@@ -30,7 +30,7 @@ func fingerprint(j *NewJob, o SubmitOptions) [16]byte {
 		}
 	}
 	text(j.Task, j.Queue, j.Args.Encoding, string(j.Args.Data))
-	number(int64(j.Version), int64(o.Delay), int64(o.MaxAttempts), int64(o.Timeout), int64(o.Deadline))
+	number(int64(o.Delay), int64(o.MaxAttempts), int64(o.Timeout), int64(o.Deadline))
 	if !o.RunAt.IsZero() {
 		number(o.RunAt.Truncate(time.Microsecond).UnixMicro())
 	}

@@ -129,7 +129,7 @@ func (k *sessionKeeper) step(ctx context.Context) time.Duration {
 	}
 	k.mu.Unlock()
 	for _, t := range answer.Cancelled {
-		k.w.runs.endOf(t, cancelCause)
+		k.w.runs.endOf(t, errCancel)
 	}
 	for _, t := range answer.Lost {
 		k.w.runs.endOf(t, ErrLeaseLost)

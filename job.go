@@ -56,8 +56,8 @@ type NewJob struct {
 	ChildName string // key of the child within the parent
 	Detached  bool   // the child is not cancelled with its parent
 
-	// Fingerprint is a hash of what an honest repetition has in common: task, version, queue, arguments and options, without
-	// the id. The same id or key with another fingerprint is refused.
+	// Fingerprint is a hash of what an honest repetition has in common: task, queue, arguments and options, without the id. The
+	// same id or key with another fingerprint is refused, except for another version.
 	Fingerprint [16]byte
 }
 

@@ -40,6 +40,7 @@ const (
 	KeepFailedDefault    = 7 * 24 * time.Hour
 	KeepMax              = 10 * 365 * 24 * time.Hour
 	DelayMax             = 10 * 365 * 24 * time.Hour
+	ExpiredMin           = time.Hour // shortest time for which a pruned id answers expired
 	IdempotencyDefault   = 24 * time.Hour
 	LeaseDefault         = 12 * time.Second
 	LeaseMin             = time.Second
@@ -62,6 +63,6 @@ func CrashDelay(id ID, crashes int) time.Duration {
 	for _, b := range append(id[8:16:16], byte(crashes)) {
 		h = (h ^ uint32(b)) * 16777619
 	}
-	factor := 500 + time.Duration(h%1000) // thousandths
-	return (base * factor / 1000).Truncate(time.Millisecond)
+	factor := 500 + int(h%1000) // thousandths
+	return (base / 1000 * time.Duration(factor)).Truncate(time.Millisecond)
 }

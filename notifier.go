@@ -22,6 +22,7 @@ type notifier struct {
 
 // waiter waits for some ids at once.
 type waiter struct {
+	run      *run                 // that waits; nil outside a handler
 	outcomes map[ID]OutcomeAnswer // guarded by notifier.mu until done is closed
 	open     int                  // guarded by notifier.mu
 	done     chan struct{}        // closed when open is 0
@@ -37,14 +38,9 @@ func newNotifier(c *Client) *notifier {
 // settled reports whether nothing more comes: the job is final, or not there.
 func (a *OutcomeAnswer) settled() bool { return a.Code != "" || a.State.Final() }
 
-// wait waits until each of the ids is settled.
-func (n *notifier) wait(ctx context.Context, ids []ID) (map[ID]OutcomeAnswer, error) {
-	w := n.join(ids)
-	select {
-	case <-w.done:
-		return w.outcomes, nil
-	default:
-	}
+// wait waits until each of the ids is settled; r is the run that waits, nil outside a handler.
+func (n *notifier) wait(ctx context.Context, ids []ID, r *run) (map[ID]OutcomeAnswer, error) {
+	w := n.join(ids, r)
 	select {
 	case <-w.done:
 		return w.outcomes, nil
@@ -54,8 +50,8 @@ func (n *notifier) wait(ctx context.Context, ids []ID) (map[ID]OutcomeAnswer, er
 	}
 }
 
-func (n *notifier) join(ids []ID) *waiter {
-	w := &waiter{outcomes: make(map[ID]OutcomeAnswer, len(ids)), done: make(chan struct{})}
+func (n *notifier) join(ids []ID, r *run) *waiter {
+	w := &waiter{run: r, outcomes: make(map[ID]OutcomeAnswer, len(ids)), done: make(chan struct{})}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, id := range ids {
@@ -184,6 +180,9 @@ func (n *notifier) deliver(ids []ID, answers []OutcomeAnswer) {
 		for _, w := range n.waiting[ids[i]] {
 			w.outcomes[ids[i]] = answers[i]
 			if w.open--; w.open == 0 {
+				if w.run != nil {
+					w.run.waking.Store(true)
+				}
 				close(w.done)
 			}
 		}
@@ -191,4 +190,26 @@ func (n *notifier) deliver(ids []ID, answers []OutcomeAnswer) {
 		delete(n.dirty, ids[i])
 	}
 	n.restLocked()
+}
+
+// nothingNew reports whether nothing that is waited for has settled.
+func (n *notifier) nothingNew(ctx context.Context) (bool, error) {
+	n.mu.Lock()
+	ids := make([]ID, 0, len(n.waiting))
+	for id := range n.waiting {
+		ids = append(ids, id)
+	}
+	n.mu.Unlock()
+	for start := 0; start < len(ids); start += BatchMax {
+		answers, err := n.c.store.Outcomes(ctx, ids[start:min(start+BatchMax, len(ids))])
+		if err != nil {
+			return false, err
+		}
+		for i := range answers {
+			if answers[i].settled() {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
 }

@@ -27,6 +27,8 @@ type run struct {
 	slot    bool          // guarded by parking
 	parked  atomic.Bool   // the store has the job as waiting; written under parking
 
+	waking  atomic.Bool   // what an await waited for has settled
+
 	mu       sync.Mutex
 	ordinals map[string]int  // guarded by mu: unnamed children so far, by task
 	children map[ID]struct{} // guarded by mu: submitted in this run
@@ -42,7 +44,7 @@ func runFrom(ctx context.Context) *run {
 	return r
 }
 
-var cancelCause = &Error{Code: CodeCancelled, Message: "the job was asked to stop"}
+var errCancel = &Error{Code: CodeCancelled, Message: "the job was asked to stop"}
 
 // end ends the handler's context. The first cause counts.
 func (r *run) end(cause error) {

@@ -14,7 +14,6 @@ type runs struct {
 	all     map[Token]*run // guarded by mu
 	newest  map[ID]*run    // guarded by mu: by job
 	changed chan struct{}  // guarded by mu: closed, and made anew, when a run left or parked
-	closed  bool           // guarded by mu: the worker let go of what is left
 }
 
 func newRuns() *runs {
@@ -60,11 +59,11 @@ func (rs *runs) tell(e *Event) {
 	if r == nil || r.quiet.Load() || e.Run != r.token.Run {
 		return
 	}
-	cause := cancelCause
+	cause := errCancel
 	if e.Kind == EventFailed { // while it was parked: by its deadline, or the run is over for another reason
 		cause = ErrLeaseLost
 		if e.Code == CodeDeadlineExceeded {
-			cause = deadlineCause
+			cause = errDeadline
 		}
 	}
 	r.end(cause)
@@ -149,14 +148,6 @@ func (rs *runs) waitUntil(ctx context.Context, d time.Duration, holds func(*runs
 			return holds(rs)
 		}
 	}
-}
-
-// abandon lets go of the runs that are left: nothing they say counts any more.
-func (rs *runs) abandon() {
-	rs.mu.Lock()
-	rs.closed = true
-	rs.mu.Unlock()
-	rs.end(ErrLeaseLost)
 }
 
 // left names the handlers that did not return, by task, at most ten.

@@ -13,7 +13,9 @@ import (
 //   - Refusals that a caller must expect are answers, one per item in the order of the request, with a [Code]; Code is empty
 //     when the item was done. The error is for infrastructure alone: [CodeUnavailable], [CodeCorrupt], [CodeOutcomeUnknown],
 //     [CodeClosed], [CodeTooLarge] for a batch over [BatchMax]. When the error is not nil nothing of the call happened, except
-//     with CodeOutcomeUnknown, after which it may be repeated: submissions by their ids, settles by their tokens.
+//     with CodeOutcomeUnknown, after which it may be repeated: submissions by their ids; settles, parks and resumes by their
+//     tokens. What a claim may have handed out shows in the next heartbeat (Unnamed). A report that is repeated may be
+//     recorded twice.
 //   - Cancelling ctx before the call was taken up refuses it with ctx.Err(). Once it was taken up it runs to its end: the call
 //     waits for it, or gives up with CodeOutcomeUnknown.
 //   - Items of one call are applied in order, each seeing those before it.
@@ -30,16 +32,18 @@ type Store interface {
 	// name, idempotency key or unique key (with ClashExisting) meets a job that fits answers with that job.
 	Submit(ctx context.Context, jobs []NewJob) ([]SubmitAnswer, error)
 
-	// StartSession makes a session and its lease. A second start with the same id answers CodeIDConflict.
+	// StartSession makes a session and its lease. The same start again while the session lives answers as the first did, renewing
+	// nothing; another one with its id answers CodeIDConflict. Ids of ended sessions must not be used again.
 	StartSession(ctx context.Context, s NewSession) (SessionAnswer, error)
-	// Heartbeat renews the lease and answers which of the runs the worker names are lost or to be cancelled.
+	// Heartbeat renews the lease and answers which of the runs the worker names are lost or to be cancelled, and which it
+	// should have named.
 	// An ended session answers CodeSessionEnded.
 	Heartbeat(ctx context.Context, r HeartbeatRequest) (HeartbeatAnswer, error)
 	// EndSession ends a session in good order: its running jobs are released, its waiting jobs wait on without a holder.
 	// An unknown or ended session answers CodeSessionEnded.
 	EndSession(ctx context.Context, session ID) (SessionAnswer, error)
 	// Rescue ends sessions whose lease is over, at most limit of them, oldest lease first, ties by id, and moves their jobs in the
-	// same transaction.
+	// same transaction. limit is at least 1, as everywhere; less is CodeInvalid.
 	Rescue(ctx context.Context, limit int) (RescueAnswer, error)
 
 	// Claim hands the session up to Limit ready jobs of a queue that it has announced, by priority (higher first), then
@@ -50,7 +54,7 @@ type Store interface {
 	Settle(ctx context.Context, s []Settlement) ([]SettleAnswer, error)
 	// Park makes running jobs wait for promises; the session remains the holder and keeps the token. When one of the
 	// promises has settled already (with Any), or all (without), it answers CodeSettled and the job runs on. A job
-	// that waits already waits for the union, with Any. Wait for itself or an ancestor: CodeAwaitCycle; for an id never
+	// that waits already waits for the union, with Any unless nothing is new. Wait for itself or an ancestor: CodeAwaitCycle; for an id never
 	// seen: CodeNotFound; a pruned one counts as settled.
 	Park(ctx context.Context, r []ParkRequest) ([]SettleAnswer, error)
 	// Resume makes waiting jobs run on under the token they were parked with, whether or not what they wait for has settled.
@@ -125,6 +129,8 @@ type Event struct {
 	Run   int64     `json:"run,omitempty"`
 	RunAt time.Time `json:"run_at,omitzero"` // of a job that became scheduled
 	Code  Code      `json:"code,omitempty"`  // of the failure, if any
+
+	Session ID `json:"session,omitzero"` // of session_started and session_ended
 }
 
 // EventKind names a change.

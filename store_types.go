@@ -41,15 +41,18 @@ type SessionAnswer struct {
 // HeartbeatRequest renews a lease.
 type HeartbeatRequest struct {
 	Session ID
-	Runs    []Token // running and parked runs whose state the worker wants to know
+	Runs    []Token // every run that the worker has, running and parked
 }
 
 // HeartbeatAnswer tells a worker how its runs stand.
 type HeartbeatAnswer struct {
 	Code       Code
 	LeaseUntil time.Time
-	Cancelled  []Token // of Runs: still held, to be cancelled
-	Lost       []Token // of Runs: no longer held under this token (cancelled while waiting, settled, or never so)
+	Cancelled  []Token // of Runs: to be cancelled: asked to stop, or cancelled while it waited
+	Lost       []Token // of Runs: no longer held under this token for another reason (settled, failed, never so)
+	// Unnamed are the runs that the session holds and Runs does not name, by id: those of a claim whose answer was lost. The worker
+	// releases them, unless a claim of its own was under way between request and answer.
+	Unnamed []Token
 }
 
 // RescueAnswer counts what a rescue did.

@@ -30,7 +30,7 @@ func (c *Client) awaitPart(ctx context.Context, ids []ID) (map[ID]OutcomeAnswer,
 	if r := c.runOf(ctx); r != nil {
 		return r.await(ctx, ids)
 	}
-	return c.notifier.wait(ctx, ids)
+	return c.notifier.wait(ctx, ids, nil)
 }
 
 // await waits inside a handler.
@@ -54,7 +54,7 @@ func (r *run) await(ctx context.Context, ids []ID) (map[ID]OutcomeAnswer, error)
 	if err := r.park(ctx, open); err != nil {
 		return nil, err
 	}
-	settled, err := r.w.c.notifier.wait(ctx, open)
+	settled, err := r.w.c.notifier.wait(ctx, open, r)
 	if back := r.goOn(); back != nil && err == nil {
 		err = back
 	}
@@ -107,7 +107,7 @@ func (r *run) tellParked(ctx context.Context, ids []ID) error {
 	case CodeNotFound:
 		return &Error{Code: code, Message: "a job to be awaited is not there"}
 	case CodeCancelRequested:
-		r.end(cancelCause)
+		r.end(errCancel)
 		return ended(r.ctx)
 	case CodeStaleRun, CodeSessionEnded, CodeDuplicate, CodeExpired:
 		r.end(ErrLeaseLost)
@@ -122,7 +122,10 @@ func (r *run) tellParked(ctx context.Context, ids []ID) error {
 // context ended goes on without: what it still may do is to return.
 func (r *run) goOn() error {
 	<-r.parking
-	defer func() { r.parking <- struct{}{} }()
+	defer func() {
+		r.waking.Store(false)
+		r.parking <- struct{}{}
+	}()
 	r.blocked--
 	if r.blocked > 0 || !r.parked.Load() {
 		return nil

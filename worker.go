@@ -106,7 +106,6 @@ func (w *worker) stop(ctx context.Context) error {
 	w.runs.waitUntil(ctx, w.c.config.HardGrace, (*runs).idle)
 	w.settler.drain(ctx)
 	err := w.endSession(ctx)
-	w.runs.abandon()
 	w.unwatch()
 	w.haltAll()
 	w.roles.Wait()

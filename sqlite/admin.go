@@ -102,7 +102,7 @@ func (u *unit) retryByHand(r godwit.RetryRequest) (godwit.SettleAnswer, error) {
 	if unique != nil {
 		unique.job, unique.dirty = j.id, true
 	}
-	u.cascades[j.id] = false
+	u.cascades[j.id] = nil
 	err = u.apply(row, j, nil, nil)
 	return godwit.SettleAnswer{State: j.kind.state()}, err
 }
@@ -189,7 +189,7 @@ func (u *unit) remove(j *job, row *states.Row) error {
 			entry.job, entry.dirty = godwit.ID{}, true
 		}
 	}
-	j.keepUntil = after(u.now, j.keep())
+	j.keepUntil = after(u.now, max(j.keep(), godwit.ExpiredMin))
 	j.kind, j.dirty = pruned, true
 	u.tell(row.Event, j, "")
 	return nil

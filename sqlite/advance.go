@@ -11,7 +11,9 @@ import (
 
 // Advance does what has become due.
 func (s *Store) Advance(ctx context.Context, limit int) (godwit.AdvanceAnswer, error) {
-	limit = max(limit, 0)
+	if err := checkLimit(limit); err != nil {
+		return godwit.AdvanceAnswer{}, err
+	}
 	return write(ctx, s, func(u *unit) (godwit.AdvanceAnswer, error) {
 		var answer godwit.AdvanceAnswer
 		var err error
@@ -94,15 +96,21 @@ func (u *unit) passDeadlines(limit int) (int, error) {
 
 // cascade cancels children of cancelled parents, the pairs as they stand when it begins.
 func (u *unit) cascade(limit int) (int, error) {
-	parents, err := u.chosen("SELECT parent FROM godwit_cascades ORDER BY parent")
-	if err != nil {
+	if err := u.flush(); err != nil {
 		return 0, err
 	}
 	type pair struct{ parent, child godwit.ID }
-	var pairs []pair
-	for _, parent := range parents {
-		found := false
-		err := u.eachToCancel(parent, func(id godwit.ID) bool {
+	var noted, pairs []pair // the second of a noted one is the last child taken
+	err := u.c.query("SELECT parent, after FROM godwit_cascades ORDER BY parent", func(s *zs.Stmt) error {
+		noted = append(noted, pair{columnID(s, 0), columnID(s, 1)})
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range noted {
+		parent, found := n.parent, false
+		err := u.eachToCancel(parent, n.child, func(id godwit.ID) bool {
 			found = true
 			if len(pairs) < limit {
 				pairs = append(pairs, pair{parent, id})
@@ -113,10 +121,11 @@ func (u *unit) cascade(limit int) (int, error) {
 			return 0, err
 		}
 		if !found {
-			u.cascades[parent] = false
+			u.cascades[parent] = nil
 		}
 	}
 	for _, p := range pairs {
+		u.cascades[p.parent] = &note{after: p.child}
 		if _, err := u.cancel(states.OpCascade, p.child, godwit.CascadeReason(p.parent)); err != nil {
 			return 0, err
 		}
@@ -146,7 +155,9 @@ func (u *unit) nextAt() (int64, error) {
 
 // Prune drops what has been kept long enough.
 func (s *Store) Prune(ctx context.Context, limit int) (godwit.PruneAnswer, error) {
-	limit = max(limit, 1)
+	if err := checkLimit(limit); err != nil {
+		return godwit.PruneAnswer{}, err
+	}
 	return write(ctx, s, func(u *unit) (godwit.PruneAnswer, error) { return u.prune(limit) })
 }
 

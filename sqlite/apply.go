@@ -85,25 +85,25 @@ func (u *unit) noteCascade(j *job) error {
 		return nil
 	}
 	has := false
-	err := u.eachToCancel(j.id, func(godwit.ID) bool {
+	err := u.eachToCancel(j.id, godwit.ID{}, func(godwit.ID) bool {
 		has = true
 		return false
 	})
 	if has {
-		u.cascades[j.id] = true
+		u.cascades[j.id] = &note{}
 	}
 	return err
 }
 
-// eachToCancel calls got for the children that fall with a cancelled parent, by id, until it answers false.
-func (u *unit) eachToCancel(parent godwit.ID, got func(id godwit.ID) bool) error {
+// eachToCancel calls got for the children after one that fall with a cancelled parent, by id, until it answers false.
+func (u *unit) eachToCancel(parent, after godwit.ID, got func(id godwit.ID) bool) error {
 	var ids []godwit.ID
 	const sql = "SELECT c.id FROM godwit_children c JOIN godwit_places p ON p.id = c.id" +
-		" WHERE c.parent = ? AND c.detached = 0 AND p.cancel_requested_at = 0 ORDER BY c.id"
+		" WHERE c.parent = ? AND c.id > ? AND c.detached = 0 AND p.cancel_requested_at = 0 ORDER BY c.id"
 	err := u.c.query(sql, func(s *zs.Stmt) error {
 		ids = append(ids, columnID(s, 0))
 		return nil
-	}, parent)
+	}, parent, after)
 	for _, id := range ids {
 		// The unit may know better than the file.
 		if j, ok := u.jobs[id]; ok && (!j.kind.unfinished() || j.cancelRequestedAt != 0) {
@@ -160,9 +160,6 @@ func (u *unit) wakeOne(id godwit.ID) error {
 		holds |= states.Pending
 	} else {
 		j.woken, j.dirty = true, true
-		if err := u.forgetAwaits(j); err != nil {
-			return err
-		}
 	}
 	if j.session.IsZero() {
 		holds |= states.Unheld
@@ -172,15 +169,7 @@ func (u *unit) wakeOne(id godwit.ID) error {
 
 // forget drops everything about a wait that is over.
 func (u *unit) forget(j *job) error {
-	woken := j.woken
 	j.any, j.woken = false, false
-	if woken {
-		return nil
-	}
-	return u.forgetAwaits(j)
-}
-
-func (u *unit) forgetAwaits(j *job) error {
 	return u.c.exec("DELETE FROM godwit_waits WHERE waiter = ?", j.id)
 }
 

@@ -378,12 +378,14 @@ func (u *unit) flushKeys() error {
 }
 
 func (u *unit) flushCascades() error {
-	for id, noted := range u.cascades {
-		sql := "DELETE FROM godwit_cascades WHERE parent = ?"
-		if noted {
-			sql = "INSERT OR IGNORE INTO godwit_cascades (parent) VALUES (?)"
+	for id, n := range u.cascades {
+		var err error
+		if n == nil {
+			err = u.c.exec("DELETE FROM godwit_cascades WHERE parent = ?", id)
+		} else {
+			err = u.c.exec("INSERT OR REPLACE INTO godwit_cascades (parent, after) VALUES (?, ?)", id, n.after)
 		}
-		if err := u.c.exec(sql, id); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -232,12 +232,13 @@ CREATE TABLE godwit_children (
   PRIMARY KEY (parent, name)
 ) STRICT, WITHOUT ROWID;
 
--- Cancelled parents whose children are still to be cancelled.
+-- Cancelled parents whose children are still to be cancelled, and the last child that was taken: each is taken once.
 CREATE TABLE godwit_cascades (
-  parent BLOB PRIMARY KEY
+  parent BLOB PRIMARY KEY,
+  after  BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Who waits for whom: a row for each promise that has not settled. A waiter that was woken waits for nothing any more.
+-- Who waits for whom: a row for each promise that has not settled.
 CREATE TABLE godwit_waits (
   promise BLOB NOT NULL,
   waiter  BLOB NOT NULL,

@@ -14,7 +14,8 @@ import (
 // StartSession makes a session and its lease.
 func (s *Store) StartSession(ctx context.Context, n godwit.NewSession) (godwit.SessionAnswer, error) {
 	return write(ctx, s, func(u *unit) (godwit.SessionAnswer, error) {
-		if u.ctl.sessions[n.ID] != nil {
+		live := u.ctl.sessions[n.ID]
+		if live != nil && !sameStart(&live.NewSession, &n) {
 			return godwit.SessionAnswer{Code: godwit.CodeIDConflict}, nil
 		}
 		answer := godwit.SessionAnswer{}
@@ -25,13 +26,22 @@ func (s *Store) StartSession(ctx context.Context, n godwit.NewSession) (godwit.S
 		if err != nil {
 			return answer, err
 		}
+		if live != nil {
+			answer.LeaseUntil = fromMicros(live.leaseUntil)
+			return answer, nil
+		}
 		sess := &session{NewSession: n, startedAt: u.now, leaseUntil: after(u.now, n.Lease)}
 		sess.Queues, sess.Tasks = slices.Clone(n.Queues), slices.Clone(n.Tasks)
 		answer.LeaseUntil = fromMicros(sess.leaseUntil)
 		u.ctl.sessions[n.ID] = sess
-		u.tellOf(godwit.Event{Kind: godwit.EventSessionStarted})
+		u.tellOf(godwit.Event{Kind: godwit.EventSessionStarted, Session: n.ID})
 		return answer, u.writeSession(sess)
 	})
+}
+
+// sameStart reports whether a start repeats another.
+func sameStart(a, b *godwit.NewSession) bool {
+	return a.Lease == b.Lease && a.Host == b.Host && a.PID == b.PID && slices.Equal(a.Queues, b.Queues) && slices.Equal(a.Tasks, b.Tasks)
 }
 
 func (u *unit) writeSession(n *session) error {
@@ -86,14 +96,36 @@ func (s *Store) Heartbeat(ctx context.Context, r godwit.HeartbeatRequest) (godwi
 		}
 		for _, t := range r.Runs {
 			switch j := u.jobs[t.Job]; {
+			case j.kind == cancelled && j.run == t.Run && t.Session == r.Session:
+				answer.Cancelled = append(answer.Cancelled, t)
 			case t.Session != r.Session || !j.heldBy(t):
 				answer.Lost = append(answer.Lost, t)
 			case j.cancelRequestedAt != 0:
 				answer.Cancelled = append(answer.Cancelled, t)
 			}
 		}
+		if answer.Unnamed, err = u.unnamed(r); err != nil {
+			return answer, err
+		}
 		return answer, u.noteTime()
 	})
+}
+
+// unnamed gives the runs that a session holds and does not name, by id.
+func (u *unit) unnamed(r godwit.HeartbeatRequest) ([]godwit.Token, error) {
+	named := make(map[godwit.Token]bool, len(r.Runs))
+	for _, t := range r.Runs {
+		named[t] = true
+	}
+	var tokens []godwit.Token
+	err := u.c.query("SELECT id, run FROM godwit_places WHERE session = ? ORDER BY id", func(s *zs.Stmt) error {
+		t := godwit.Token{Job: columnID(s, 0), Run: s.ColumnInt64(1), Session: r.Session}
+		if !named[t] {
+			tokens = append(tokens, t)
+		}
+		return nil
+	}, r.Session)
+	return tokens, err
 }
 
 func (u *unit) loadTokens(tokens []godwit.Token) error {
@@ -116,6 +148,9 @@ func (s *Store) EndSession(ctx context.Context, id godwit.ID) (godwit.SessionAns
 
 // Rescue ends sessions whose lease is over and moves their jobs.
 func (s *Store) Rescue(ctx context.Context, limit int) (godwit.RescueAnswer, error) {
+	if err := checkLimit(limit); err != nil {
+		return godwit.RescueAnswer{}, err
+	}
 	return write(ctx, s, func(u *unit) (godwit.RescueAnswer, error) {
 		var over []*session
 		for _, sess := range u.ctl.sessions {
@@ -130,7 +165,7 @@ func (s *Store) Rescue(ctx context.Context, limit int) (godwit.RescueAnswer, err
 			return a.ID.Compare(b.ID)
 		})
 		var answer godwit.RescueAnswer
-		for _, sess := range over[:min(len(over), max(limit, 0))] {
+		for _, sess := range over[:min(len(over), limit)] {
 			err := u.endSession(states.OpRescue, sess.ID, func(j *job, row *states.Row) { countRescued(&answer, j, row) })
 			if err != nil {
 				return answer, err
@@ -179,7 +214,7 @@ func (u *unit) endSession(op states.Op, id godwit.ID, count func(*job, *states.R
 		count(j, row)
 	}
 	delete(u.ctl.sessions, id)
-	u.tellOf(godwit.Event{Kind: godwit.EventSessionEnded})
+	u.tellOf(godwit.Event{Kind: godwit.EventSessionEnded, Session: id})
 	for _, sql := range []string{
 		"DELETE FROM godwit_sessions WHERE id = ?", "DELETE FROM godwit_serves WHERE session = ?",
 		"DELETE FROM godwit_capabilities WHERE session = ?",

@@ -65,7 +65,7 @@ func (u *unit) fence(t godwit.Token) (*job, states.Cond, error) {
 	if u.ctl.sessions[t.Session] == nil {
 		holds |= states.SessionEnded
 	}
-	if j.run != t.Run || j.kind.underWay() && j.session != t.Session {
+	if j.run != t.Run || t.Run < 1 || j.kind.underWay() && j.session != t.Session {
 		holds |= states.OtherRun
 	}
 	if j.cancelRequestedAt != 0 {

@@ -124,7 +124,7 @@ func (s *Store) unit() *unit {
 func (u *unit) reset() {
 	u.jobs, u.order = map[godwit.ID]*job{}, u.order[:0]
 	u.known, u.unique = map[key]*knownKey{}, map[key]*uniqueKey{}
-	u.children, u.cascades = map[childKey]*child{}, map[godwit.ID]bool{}
+	u.children, u.cascades = map[childKey]*child{}, map[godwit.ID]*note{}
 	u.attempts, u.lines, u.events, u.commits = nil, nil, nil, nil
 }
 
@@ -249,6 +249,14 @@ func corrupt(err error) error {
 		Code: godwit.CodeCorrupt, Err: err,
 		Message: "the database file is damaged (stop, keep a copy of the file with its -wal, and go back to a backup or use `sqlite3 FILE .recover`)",
 	}
+}
+
+// checkLimit refuses a call that may do nothing.
+func checkLimit(limit int) error {
+	if limit < 1 {
+		return &godwit.Error{Code: godwit.CodeInvalid, Field: "limit", Message: fmt.Sprintf("must be at least 1, got %d", limit)}
+	}
+	return nil
 }
 
 func checkBatch(n int) error {

@@ -53,7 +53,7 @@ func refused(code godwit.Code) (godwit.SubmitAnswer, error) {
 
 // met answers a submission with the job it meets, or refuses it with code when they differ.
 func met(j *job, n *godwit.NewJob, code godwit.Code) godwit.SubmitAnswer {
-	if j.fingerprint != n.Fingerprint {
+	if j.fingerprint != n.Fingerprint && (j.lane.task != n.Task || j.lane.version == n.Version) {
 		return godwit.SubmitAnswer{Code: code}
 	}
 	return godwit.SubmitAnswer{ID: j.id, State: j.kind.state()}
@@ -70,10 +70,6 @@ func (u *unit) submit(n *godwit.NewJob) (godwit.SubmitAnswer, error) {
 		return met(j, n, godwit.CodeIDConflict), nil
 	}
 	runAt := u.firstStart(n)
-	deadline := micros(n.Deadline)
-	if deadline != 0 && deadline <= runAt {
-		return godwit.SubmitAnswer{Code: godwit.CodeInvalid, Field: "deadline"}, nil
-	}
 	var parent *job
 	if !n.Parent.Job.IsZero() {
 		var answer godwit.SubmitAnswer
@@ -83,6 +79,10 @@ func (u *unit) submit(n *godwit.NewJob) (godwit.SubmitAnswer, error) {
 	}
 	if answer, found, err := u.meetKeys(n); found || err != nil {
 		return answer, err
+	}
+	deadline := micros(n.Deadline)
+	if deadline != 0 && deadline <= runAt {
+		return godwit.SubmitAnswer{Code: godwit.CodeInvalid, Field: "deadline"}, nil
 	}
 	if err := u.create(j, n, parent, runAt, deadline); err != nil {
 		return godwit.SubmitAnswer{}, err
@@ -131,6 +131,9 @@ func (u *unit) submitChild(n *godwit.NewJob) (godwit.SubmitAnswer, *job, error) 
 		return godwit.SubmitAnswer{}, nil, err
 	}
 	if (j.kind == failed || j.kind == cancelled) && entry.epoch < parent.retries {
+		if j.lane.task != n.Task {
+			return refuse(godwit.CodeChildMismatch)
+		}
 		answer, err := u.reopen(j, n)
 		if answer.Code == "" {
 			entry.epoch, entry.dirty = parent.retries, true
@@ -138,7 +141,7 @@ func (u *unit) submitChild(n *godwit.NewJob) (godwit.SubmitAnswer, *job, error) 
 		return answer, nil, err
 	}
 	answer := met(j, n, godwit.CodeChildMismatch)
-	if answer.Code == "" && entry.epoch != parent.retries {
+	if answer.Code == "" && entry.epoch != parent.retries && j.cancelRequestedAt == 0 {
 		entry.epoch, entry.dirty = parent.retries, true
 	}
 	return answer, nil, nil

@@ -24,9 +24,9 @@ type unit struct {
 	known    map[key]*knownKey
 	unique   map[key]*uniqueKey
 	children map[childKey]*child
-	cascades map[godwit.ID]bool // to be noted, or no longer
-	lines    []line             // log lines and items to be written
-	waiters  map[godwit.ID]bool // promises that somebody waits for; nil: ask the file
+	cascades map[godwit.ID]*note // of cancelled parents; nil: no longer noted
+	lines    []line              // log lines and items to be written
+	waiters  map[godwit.ID]bool  // promises that somebody waits for; nil: ask the file
 	events   []godwit.Event
 	commits  []func() // to be done once the call is committed
 }
@@ -40,6 +40,11 @@ type knownKey struct {
 type uniqueKey struct {
 	job   godwit.ID // zero: free
 	dirty bool
+}
+
+// note says that the children of a cancelled parent are to be cancelled.
+type note struct {
+	after godwit.ID // the last child taken
 }
 
 type childKey struct {

@@ -40,15 +40,14 @@ func (u *unit) park(p *godwit.ParkRequest) (godwit.SettleAnswer, error) {
 	}
 	if j.kind == running {
 		j.any, j.woken = p.Any, false
-	} else {
-		j.any = true
 	}
 	j.dirty = true
-	if !j.woken {
-		for _, id := range open {
-			if err := u.c.exec("INSERT OR IGNORE INTO godwit_waits (promise, waiter) VALUES (?, ?)", id, j.id); err != nil {
-				return godwit.SettleAnswer{}, err
-			}
+	for _, id := range open {
+		if err := u.c.exec("INSERT OR IGNORE INTO godwit_waits (promise, waiter) VALUES (?, ?)", id, j.id); err != nil {
+			return godwit.SettleAnswer{}, err
+		}
+		if j.kind == waiting && u.c.db.Changes() > 0 {
+			j.any = true
 		}
 	}
 	err = u.apply(row, j, nil, nil)
@@ -71,12 +70,10 @@ func (u *unit) open(j *job, p *godwit.ParkRequest) ([]godwit.ID, states.Cond, er
 			return nil, 0, err
 		case target.kind == none:
 			holds |= states.UnknownPromise
-		case target.kind == pruned:
+		case target.kind == pruned || target.kind.final():
 			settled++
 		case above[id]:
 			holds |= states.Cycle
-		case target.kind.final():
-			settled++
 		default:
 			open = append(open, id)
 		}

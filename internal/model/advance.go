@@ -11,6 +11,9 @@ import (
 
 // Advance does what has become due.
 func (s *Store) Advance(ctx context.Context, limit int) (godwit.AdvanceAnswer, error) {
+	if err := checkLimit(limit); err != nil {
+		return godwit.AdvanceAnswer{}, err
+	}
 	return do(ctx, s, func(w *world, now time.Time) godwit.AdvanceAnswer {
 		var answer godwit.AdvanceAnswer
 		answer.Ready = w.comeDue(limit, now)
@@ -67,7 +70,7 @@ func (w *world) cascade(limit int, now time.Time) int {
 	type pair struct{ parent, child godwit.ID }
 	var pairs []pair
 	for _, parent := range sortedIDs(w.cascades) {
-		children := w.toCancel(parent)
+		children := w.toCancel(parent, w.cascades[parent])
 		if len(children) == 0 {
 			delete(w.cascades, parent)
 		}
@@ -77,17 +80,18 @@ func (w *world) cascade(limit int, now time.Time) int {
 	}
 	pairs = pairs[:min(len(pairs), limit)]
 	for _, p := range pairs {
+		w.cascades[p.parent] = p.child
 		w.cancel(states.OpCascade, p.child, godwit.CascadeReason(p.parent), now)
 	}
 	return len(pairs)
 }
 
-// toCancel gives the children that fall with a cancelled parent, by id.
-func (w *world) toCancel(parent godwit.ID) []godwit.ID {
+// toCancel gives the children after one that fall with a cancelled parent, by id.
+func (w *world) toCancel(parent, after godwit.ID) []godwit.ID {
 	var ids []godwit.ID
 	for _, id := range w.children[parent] {
 		v := &w.jobs[id].view
-		if !v.State.Final() && !v.Detached && v.CancelRequestedAt.IsZero() {
+		if id.Compare(after) > 0 && !v.State.Final() && !v.Detached && v.CancelRequestedAt.IsZero() {
 			ids = append(ids, id)
 		}
 	}
@@ -115,6 +119,9 @@ func (w *world) nextAt() time.Time {
 
 // Prune drops what has been kept long enough.
 func (s *Store) Prune(ctx context.Context, limit int) (godwit.PruneAnswer, error) {
+	if err := checkLimit(limit); err != nil {
+		return godwit.PruneAnswer{}, err
+	}
 	return do(ctx, s, func(w *world, now time.Time) godwit.PruneAnswer {
 		var ids []godwit.ID
 		for id, j := range w.jobs {
@@ -175,7 +182,7 @@ func (w *world) pinned(j *job) bool {
 // remove leaves of a final job only the id, which answers expired for as long as the job was to be kept.
 func (w *world) remove(j *job, row *states.Row, now time.Time) {
 	id := j.view.ID
-	w.pruned[id] = now.Add(j.keep()).Truncate(time.Microsecond)
+	w.pruned[id] = now.Add(max(j.keep(), godwit.ExpiredMin)).Truncate(time.Microsecond)
 	delete(w.jobs, id)
 	if siblings := w.children[j.view.Parent]; siblings != nil {
 		delete(siblings, j.view.ChildName)

@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"time"
 
@@ -12,13 +13,16 @@ import (
 // StartSession makes a session.
 func (s *Store) StartSession(ctx context.Context, n godwit.NewSession) (godwit.SessionAnswer, error) {
 	return do(ctx, s, func(w *world, now time.Time) godwit.SessionAnswer {
-		if w.sessions[n.ID] != nil {
+		n.Queues, n.Tasks = slices.Clone(n.Queues), slices.Clone(n.Tasks)
+		sess := w.sessions[n.ID]
+		switch {
+		case sess == nil:
+			sess = &session{NewSession: n, startedAt: now, leaseUntil: now.Add(n.Lease).Truncate(time.Microsecond)}
+			w.sessions[n.ID] = sess
+			w.events = append(w.events, godwit.Event{Kind: godwit.EventSessionStarted, At: now, Session: n.ID})
+		case !reflect.DeepEqual(sess.NewSession, n):
 			return godwit.SessionAnswer{Code: godwit.CodeIDConflict}
 		}
-		n.Queues, n.Tasks = slices.Clone(n.Queues), slices.Clone(n.Tasks)
-		sess := &session{NewSession: n, startedAt: now, leaseUntil: now.Add(n.Lease).Truncate(time.Microsecond)}
-		w.sessions[n.ID] = sess
-		w.events = append(w.events, godwit.Event{Kind: godwit.EventSessionStarted, At: now})
 		answer := godwit.SessionAnswer{LeaseUntil: sess.leaseUntil}
 		for id := range w.jobs {
 			if id.Compare(answer.MaxID) > 0 {
@@ -38,13 +42,23 @@ func (s *Store) Heartbeat(ctx context.Context, r godwit.HeartbeatRequest) (godwi
 		}
 		sess.leaseUntil = now.Add(sess.Lease).Truncate(time.Microsecond)
 		answer := godwit.HeartbeatAnswer{LeaseUntil: sess.leaseUntil}
+		named := make(map[godwit.Token]bool, len(r.Runs))
 		for _, t := range r.Runs {
+			named[t] = true
 			j := w.jobs[t.Job]
 			switch {
+			case j != nil && j.view.State == godwit.StateCancelled && j.view.Run == t.Run && t.Session == r.Session:
+				answer.Cancelled = append(answer.Cancelled, t)
 			case j == nil || t.Session != r.Session || !j.heldBy(t):
 				answer.Lost = append(answer.Lost, t)
 			case !j.view.CancelRequestedAt.IsZero():
 				answer.Cancelled = append(answer.Cancelled, t)
+			}
+		}
+		for _, j := range w.jobsOf(r.Session) {
+			t := godwit.Token{Job: j.view.ID, Run: j.view.Run, Session: r.Session}
+			if !named[t] {
+				answer.Unnamed = append(answer.Unnamed, t)
 			}
 		}
 		return answer
@@ -67,6 +81,9 @@ func (s *Store) EndSession(ctx context.Context, id godwit.ID) (godwit.SessionAns
 
 // Rescue ends sessions whose lease is over.
 func (s *Store) Rescue(ctx context.Context, limit int) (godwit.RescueAnswer, error) {
+	if err := checkLimit(limit); err != nil {
+		return godwit.RescueAnswer{}, err
+	}
 	return do(ctx, s, func(w *world, now time.Time) godwit.RescueAnswer {
 		var over []*session
 		for _, sess := range w.sessions {
@@ -81,7 +98,7 @@ func (s *Store) Rescue(ctx context.Context, limit int) (godwit.RescueAnswer, err
 			return a.ID.Compare(b.ID)
 		})
 		var answer godwit.RescueAnswer
-		for _, sess := range over[:min(len(over), max(limit, 0))] {
+		for _, sess := range over[:min(len(over), limit)] {
 			for _, j := range w.jobsOf(sess.ID) {
 				countRescued(&answer, j, w.leave(states.OpRescue, j, now))
 			}
@@ -166,5 +183,5 @@ func (w *world) leave(op states.Op, j *job, now time.Time) *states.Row {
 
 func (w *world) endSession(id godwit.ID, now time.Time) {
 	delete(w.sessions, id)
-	w.events = append(w.events, godwit.Event{Kind: godwit.EventSessionEnded, At: now})
+	w.events = append(w.events, godwit.Event{Kind: godwit.EventSessionEnded, At: now, Session: id})
 }

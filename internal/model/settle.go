@@ -26,7 +26,7 @@ func (w *world) fence(t godwit.Token) (states.Place, *job, states.Cond) {
 		return place, nil, holds
 	}
 	underWay := j.view.State == godwit.StateRunning || j.view.State == godwit.StateWaiting
-	if j.view.Run != t.Run || underWay && j.view.Session != t.Session {
+	if j.view.Run != t.Run || t.Run < 1 || underWay && j.view.Session != t.Session {
 		holds |= states.OtherRun
 	}
 	if !j.view.CancelRequestedAt.IsZero() {

@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -100,6 +101,13 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
+	return nil
+}
+
+func checkLimit(limit int) error {
+	if limit < 1 {
+		return &godwit.Error{Code: godwit.CodeInvalid, Field: "limit", Message: fmt.Sprintf("must be at least 1, got %d", limit)}
+	}
 	return nil
 }
 

@@ -56,10 +56,6 @@ func (w *world) submit(n *godwit.NewJob, now time.Time) godwit.SubmitAnswer {
 		return met(j, n, godwit.CodeIDConflict)
 	}
 	runAt := start(n, now)
-	deadline := n.Deadline.UTC().Truncate(time.Microsecond)
-	if !n.Deadline.IsZero() && !deadline.After(runAt) {
-		return godwit.SubmitAnswer{Code: godwit.CodeInvalid, Field: "deadline"}
-	}
 	depth := 0
 	if !n.Parent.Job.IsZero() {
 		answer, parent := w.submitChild(n, now)
@@ -78,6 +74,10 @@ func (w *world) submit(n *godwit.NewJob, now time.Time) godwit.SubmitAnswer {
 			return godwit.SubmitAnswer{Code: godwit.CodeUniqueConflict}
 		}
 		return godwit.SubmitAnswer{ID: id, State: w.jobs[id].view.State}
+	}
+	deadline := n.Deadline.UTC().Truncate(time.Microsecond)
+	if !n.Deadline.IsZero() && !deadline.After(runAt) {
+		return godwit.SubmitAnswer{Code: godwit.CodeInvalid, Field: "deadline"}
 	}
 	j := w.create(n, now, runAt, deadline, depth)
 	w.tell(godwit.EventSubmitted, now, j, "")
@@ -98,7 +98,7 @@ func start(n *godwit.NewJob, now time.Time) time.Time {
 
 // met answers a submission with the job it meets, or refuses it with code when they differ.
 func met(j *job, n *godwit.NewJob, code godwit.Code) godwit.SubmitAnswer {
-	if j.fingerprint != n.Fingerprint {
+	if j.fingerprint != n.Fingerprint && (j.view.Task != n.Task || j.view.Version == n.Version) {
 		return godwit.SubmitAnswer{Code: code}
 	}
 	return godwit.SubmitAnswer{ID: j.view.ID, State: j.view.State}
@@ -127,10 +127,13 @@ func (w *world) submitChild(n *godwit.NewJob, now time.Time) (godwit.SubmitAnswe
 	child := w.jobs[id]
 	over := child.view.State == godwit.StateFailed || child.view.State == godwit.StateCancelled
 	if over && child.epoch < parent.view.Retries {
+		if child.view.Task != n.Task {
+			return refuse(godwit.CodeChildMismatch)
+		}
 		return w.reopen(child, parent, n, now), nil
 	}
 	answer := met(child, n, godwit.CodeChildMismatch)
-	if answer.Code == "" {
+	if answer.Code == "" && child.view.CancelRequestedAt.IsZero() {
 		epoch := child.epoch
 		w.undo = append(w.undo, func() { child.epoch = epoch })
 		child.epoch = parent.view.Retries
@@ -139,7 +142,8 @@ func (w *world) submitChild(n *godwit.NewJob, now time.Time) (godwit.SubmitAnswe
 }
 
 func (w *world) reopen(child, parent *job, n *godwit.NewJob, now time.Time) godwit.SubmitAnswer {
-	saved, noted := *child, w.cascades[child.view.ID]
+	saved := *child
+	note, noted := w.cascades[child.view.ID]
 	answer := w.retryByHand(godwit.RetryRequest{ID: child.view.ID, Args: &n.Args, Version: n.Version}, now)
 	if answer.Code != "" {
 		return godwit.SubmitAnswer{Code: answer.Code}
@@ -149,7 +153,7 @@ func (w *world) reopen(child, parent *job, n *godwit.NewJob, now time.Time) godw
 		w.letGo(child)
 		*child = saved
 		if noted {
-			w.cascades[child.view.ID] = true
+			w.cascades[child.view.ID] = note
 		}
 	})
 	child.fingerprint = n.Fingerprint
@@ -290,8 +294,8 @@ func (w *world) move(j *job, to godwit.State, now time.Time, kept *godwit.Failur
 		v.KeepUntil = j.known
 	}
 	w.letGo(j)
-	if to == godwit.StateCancelled && len(w.toCancel(v.ID)) > 0 {
-		w.cascades[v.ID] = true
+	if to == godwit.StateCancelled && len(w.toCancel(v.ID, godwit.ID{})) > 0 {
+		w.cascades[v.ID] = godwit.ID{}
 	}
 }
 

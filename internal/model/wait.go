@@ -25,10 +25,10 @@ func (w *world) park(p *godwit.ParkRequest, now time.Time) godwit.SettleAnswer {
 			switch {
 			case at == states.None:
 				holds |= states.UnknownPromise
-			case target != nil && w.isAncestorOrSelf(id, j):
-				holds |= states.Cycle
 			case target == nil || target.view.State.Final():
 				settled++
+			case w.isAncestorOrSelf(id, j):
+				holds |= states.Cycle
 			default:
 				open = append(open, id)
 			}
@@ -43,12 +43,10 @@ func (w *world) park(p *godwit.ParkRequest, now time.Time) godwit.SettleAnswer {
 	}
 	if place == states.Place(godwit.StateRunning) {
 		j.awaits, j.any, j.woken = map[godwit.ID]bool{}, p.Any, false
-	} else {
-		j.any = true
 	}
 	for _, id := range open {
-		if j.woken {
-			break
+		if place == states.Place(godwit.StateWaiting) && !j.awaits[id] {
+			j.any = true
 		}
 		j.awaits[id] = true
 		if w.waiters[id] == nil {
@@ -89,12 +87,11 @@ func (w *world) wake(settled godwit.ID, now time.Time) {
 	for _, id := range sortedIDs(waiters) {
 		j := w.jobs[id]
 		delete(j.awaits, settled)
-		j.woken = j.any || len(j.awaits) == 0
 		var holds states.Cond
-		if !j.woken {
-			holds |= states.Pending
+		if j.any || len(j.awaits) == 0 {
+			j.woken = true
 		} else {
-			w.forgetAwaits(j)
+			holds |= states.Pending
 		}
 		if j.view.Session.IsZero() {
 			holds |= states.Unheld
@@ -106,11 +103,7 @@ func (w *world) wake(settled godwit.ID, now time.Time) {
 
 // forget drops everything about a wait that is over.
 func (w *world) forget(j *job) {
-	w.forgetAwaits(j)
 	j.any, j.woken = false, false
-}
-
-func (w *world) forgetAwaits(j *job) {
 	for id := range j.awaits {
 		delete(w.waiters[id], j.view.ID)
 		if len(w.waiters[id]) == 0 {

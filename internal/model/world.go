@@ -18,7 +18,7 @@ type world struct {
 	children map[godwit.ID]map[string]godwit.ID // parent, child name
 	ready    map[string][]*job                  // by queue, in claim order
 	waiters  map[godwit.ID]map[godwit.ID]bool   // promise, jobs that wait for it
-	cascades map[godwit.ID]bool                 // cancelled parents whose children are to be cancelled
+	cascades map[godwit.ID]godwit.ID            // cancelled parents whose children are to be cancelled, the last one taken
 	known    map[key]knownKey                   // idempotency keys
 	unique   map[key]godwit.ID
 	sessions map[godwit.ID]*session
@@ -70,7 +70,7 @@ func newWorld() *world {
 	return &world{
 		jobs: map[godwit.ID]*job{}, pruned: map[godwit.ID]time.Time{},
 		children: map[godwit.ID]map[string]godwit.ID{}, ready: map[string][]*job{},
-		waiters: map[godwit.ID]map[godwit.ID]bool{}, cascades: map[godwit.ID]bool{},
+		waiters: map[godwit.ID]map[godwit.ID]bool{}, cascades: map[godwit.ID]godwit.ID{},
 		known: map[key]knownKey{}, unique: map[key]godwit.ID{}, sessions: map[godwit.ID]*session{},
 		pausedQueues: map[string]bool{}, pausedTasks: map[string]bool{},
 	}

@@ -200,7 +200,8 @@ CREATE TABLE godwit_children (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE godwit_cascades (
-  parent BLOB PRIMARY KEY
+  parent BLOB PRIMARY KEY,
+  after  BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE godwit_waits (
