@@ -158,15 +158,20 @@ func (f *Future[T]) wait(ctx context.Context) error {
 	return nil
 }
 
-// run does the work of a task and settles the future with its outcome, whichever way fn ends.
+// run does the work of a task, unless that was cancelled before it started.
 func (f *Future[T]) run(fn func(context.Context) (T, error)) {
-	var value T
-	err := f.task.Err()
-	if err != nil {
-		f.finish(value, cancelErr(&f.task))
+	if f.task.Err() != nil {
+		var zero T
+		f.finish(zero, cancelErr(&f.task))
 		return
 	}
-	err = ErrGoexit
+	f.call(fn)
+}
+
+// call does the work of a task and settles the future with its outcome, whichever way fn ends.
+func (f *Future[T]) call(fn func(context.Context) (T, error)) {
+	var value T
+	err := ErrGoexit
 	defer func() {
 		if r := recover(); r != nil {
 			pe := newPanicError(r)

@@ -38,6 +38,7 @@ type mapper[A, B any] struct {
 	places []mapPlace[B]    // ordered: the result of item i waits in place i mod len.
 	queue  *ring[mapOut[B]] // unordered.
 
+	partial  atomic.Bool  // there was more input when the run stopped.
 	stopped  atomic.Bool  // no new item is taken in or begun.
 	lot      atomic.Int64 // how many results the consumer takes before it makes that known.
 	produced atomic.Int64 // how many items there are in all; -1 until the input has ended.
@@ -154,6 +155,7 @@ func (m *mapper[A, B]) produce() {
 			m.ahead.wait(me, room)
 		}
 		if m.stopped.Load() {
+			m.partial.Store(true)
 			break
 		}
 		for !m.items.push(mapItem[A]{index, item}) {
@@ -317,7 +319,8 @@ func (m *mapper[A, B]) outcome() error {
 	m.mu.Lock()
 	err := m.failures.join()
 	m.mu.Unlock()
-	if err == nil && m.produced.Load() != m.taken.Load() && m.outer.Err() != nil {
+	complete := !m.partial.Load() && m.produced.Load() == m.taken.Load()
+	if err == nil && !complete && m.outer.Err() != nil {
 		return cancelErr(m.outer)
 	}
 	return err
