@@ -175,7 +175,9 @@ func (c *Client) pauseQueue(ctx context.Context, queue string, paused bool) erro
 }
 
 // PauseTask holds the jobs of a task, those to come too, until [Client.ResumeTask]. Running jobs run on.
-func (c *Client) PauseTask(ctx context.Context, task string) error { return c.pauseTask(ctx, task, true) }
+func (c *Client) PauseTask(ctx context.Context, task string) error {
+	return c.pauseTask(ctx, task, true)
+}
 
 // ResumeTask frees the jobs of a task.
 func (c *Client) ResumeTask(ctx context.Context, task string) error {

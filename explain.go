@@ -24,19 +24,19 @@ type ReasonKind string
 
 // The kinds of reasons. Of a held job the kind is that of [Held].
 const (
-	ReasonRunning      ReasonKind = "running"
-	ReasonStopping     ReasonKind = "stopping"      // running, but asked to stop
-	ReasonFinished     ReasonKind = "finished"      // final
-	ReasonScheduled    ReasonKind = "scheduled"     // its time has not come
-	ReasonRetry        ReasonKind = "retry"         // it failed, and its back-off is not over
-	ReasonOverdue      ReasonKind = "overdue"       // its time came, but nobody advances the store
-	ReasonWaiting      ReasonKind = "waiting"       // for other jobs
-	ReasonSlots        ReasonKind = "slots"         // all workers are busy, or about to claim it
-	ReasonQueuePaused             = ReasonKind(HeldQueuePaused)
-	ReasonTaskPaused              = ReasonKind(HeldTaskPaused)
-	ReasonUnknownTask             = ReasonKind(HeldUnknownTask)
-	ReasonUnknownVersion          = ReasonKind(HeldUnknownVersion)
-	ReasonUnservedQueue           = ReasonKind(HeldUnservedQueue)
+	ReasonRunning        ReasonKind = "running"
+	ReasonStopping       ReasonKind = "stopping"  // running, but asked to stop
+	ReasonFinished       ReasonKind = "finished"  // final
+	ReasonScheduled      ReasonKind = "scheduled" // its time has not come
+	ReasonRetry          ReasonKind = "retry"     // it failed, and its back-off is not over
+	ReasonOverdue        ReasonKind = "overdue"   // its time came, but nobody advances the store
+	ReasonWaiting        ReasonKind = "waiting"   // for other jobs
+	ReasonSlots          ReasonKind = "slots"     // all workers are busy, or about to claim it
+	ReasonQueuePaused               = ReasonKind(HeldQueuePaused)
+	ReasonTaskPaused                = ReasonKind(HeldTaskPaused)
+	ReasonUnknownTask               = ReasonKind(HeldUnknownTask)
+	ReasonUnknownVersion            = ReasonKind(HeldUnknownVersion)
+	ReasonUnservedQueue             = ReasonKind(HeldUnservedQueue)
 )
 
 // overdueAfter is how late a scheduled job may be before somebody should ask why.

@@ -14,6 +14,7 @@ type sessionKeeper struct {
 	loop    *loop
 	known   []Capability
 	trouble trouble
+	strays  map[Token]bool // owned by the loop: runs the store had unnamed at the last heartbeat
 
 	mu      sync.Mutex
 	id      ID          // guarded by mu: zero when there is none
@@ -134,5 +135,33 @@ func (k *sessionKeeper) step(ctx context.Context) time.Duration {
 	for _, t := range answer.Lost {
 		k.w.runs.endOf(t, ErrLeaseLost)
 	}
+	k.release(ctx, answer.Unnamed)
 	return jittered(lease / 3)
+}
+
+// release gives back runs that the store says this session holds and that the worker does not have: those of a claim whose answer was
+// lost. A claim that is under way looks the same for a moment, so a run is given back only when two heartbeats in a row
+// name it.
+func (k *sessionKeeper) release(ctx context.Context, unnamed []Token) {
+	seen := make(map[Token]bool, len(unnamed))
+	var back []Settlement
+	for _, t := range unnamed {
+		switch {
+		case k.w.runs.has(t):
+		case k.strays[t]:
+			back = append(back, Settlement{Token: t, Outcome: OutcomeRelease})
+		default:
+			seen[t] = true
+		}
+	}
+	k.strays = seen
+	for len(back) > 0 {
+		part := back[:min(len(back), BatchMax)]
+		if _, err := k.w.store.Settle(ctx, part); err != nil {
+			k.trouble.met(ctx, err) // the next heartbeats name them again
+			return
+		}
+		k.w.c.log.Warn("godwit: gave back runs whose claim was lost on its way", "runs", len(part))
+		back = back[len(part):]
+	}
 }

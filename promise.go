@@ -109,4 +109,3 @@ func (e *JobError) Error() string { return fmt.Sprintf("job %s %s: %s", e.Job, e
 
 // Unwrap gives an [Error] with the code.
 func (e *JobError) Unwrap() error { return &Error{Code: e.Code, Message: e.Message} }
-

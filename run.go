@@ -27,7 +27,7 @@ type run struct {
 	slot    bool          // guarded by parking
 	parked  atomic.Bool   // the store has the job as waiting; written under parking
 
-	waking  atomic.Bool   // what an await waited for has settled
+	waking atomic.Bool // what an await waited for has settled
 
 	mu       sync.Mutex
 	ordinals map[string]int  // guarded by mu: unnamed children so far, by task

@@ -79,6 +79,12 @@ func (rs *runs) list() []*run {
 	return list
 }
 
+func (rs *runs) has(t Token) bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return rs.all[t] != nil
+}
+
 func (rs *runs) tokens() []Token {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
