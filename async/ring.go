@@ -84,10 +84,10 @@ func (r *ring[T]) pop() (item T, ok bool) {
 	}
 }
 
-// len gives the number of items, counting those being put in or taken out.
+// len gives the number of items, counting those being put in. It may be too high when items come and go meanwhile.
 func (r *ring[T]) len() int {
 	head := r.head.Load()
-	return int(max(0, int64(r.tail.Load()-head)))
+	return int(min(r.limit, int64(r.tail.Load()-head)))
 }
 
 // full says whether a push would fail now.

@@ -13,20 +13,35 @@ import (
 
 var errBoom = errors.New("boom")
 
-// TestMain looks for goroutines that outlive the tests. Every test in a synctest bubble also fails by itself when it leaves a
-// goroutine behind, so this is for the others.
+// TestMain looks for goroutines of this package that outlive the tests. Every test in a synctest bubble also fails by itself when
+// it leaves a goroutine behind, so this is for the others.
 func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
 	code := m.Run()
-	for i := 0; code == 0 && runtime.NumGoroutine() > before; i++ {
-		if i == 1_000_000 {
-			stacks := make([]byte, 1<<20)
-			fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", stacks[:runtime.Stack(stacks, true)])
+	for i := 0; code == 0; i++ {
+		left := goroutinesLeft()
+		if left == "" {
+			break
+		}
+		if i == 1000 {
+			fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", left)
 			code = 1
 		}
 		runtime.Gosched()
 	}
 	os.Exit(code)
+}
+
+// goroutinesLeft gives the stacks of the goroutines that run code of this package, other than the one that asks.
+func goroutinesLeft() string {
+	stacks := make([]byte, 1<<20)
+	_, others, _ := strings.Cut(string(stacks[:runtime.Stack(stacks, true)]), "\n\n")
+	var left []string
+	for stack := range strings.SplitSeq(others, "\n\n") {
+		if strings.Contains(stack, "godwit/async.") {
+			left = append(left, stack)
+		}
+	}
+	return strings.Join(left, "\n\n")
 }
 
 // bubble runs a test with a fake clock; it fails when a goroutine is left.

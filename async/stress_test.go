@@ -1,0 +1,125 @@
+package async
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// The tests of this file run outside bubbles, on all processors at once, for the race detector and for interleavings that a fake
+// clock does not make.
+
+func TestRingUnderLoad(t *testing.T) {
+	t.Parallel()
+	const producers, each = 4, 5000
+	for _, limit := range []int{1, 2, 3, 64} {
+		r := newRing[int](limit)
+		var sum, taken atomic.Int64
+		var wg sync.WaitGroup
+		for range producers {
+			wg.Go(func() {
+				for i := 1; i <= each; {
+					if r.push(i) {
+						i++
+					} else if v, ok := r.pop(); ok {
+						sum.Add(int64(v))
+						taken.Add(1)
+					}
+					if n := r.len(); n > limit {
+						t.Errorf("a ring of %d holds %d", limit, n)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		for v, ok := r.pop(); ok; v, ok = r.pop() {
+			sum.Add(int64(v))
+			taken.Add(1)
+		}
+		want(t, "items", taken.Load(), producers*each)
+		want(t, "sum", sum.Load(), producers*each*(each+1)/2)
+	}
+}
+
+func TestPoolUnderLoad(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, overflow := range []Overflow{OverflowBlock, OverflowReject, OverflowDropOldest} {
+		p, err := NewPool(PoolConfig{Workers: 4, Queue: 8, Overflow: overflow, IdleTimeout: 1, OnError: func(error) {}})
+		wantNoErr(t, err)
+		var accepted, ended atomic.Int64
+		wantNoErr(t, Run(ctx, func(ctx context.Context, s *Scope) error {
+			for range 4 {
+				s.Go(func(ctx context.Context) error {
+					for i := range 2000 {
+						f, err := SubmitAt(ctx, p, Priority(i%3-1), value(i))
+						if err != nil {
+							continue
+						}
+						accepted.Add(1)
+						f.OnEnd(func(int, error) { ended.Add(1) })
+						if i%100 == 0 {
+							p.Pause()
+							wantNoErr(t, p.Resize(i%2, 1+i%5))
+							p.Resume()
+						}
+					}
+					return p.Drain(ctx)
+				})
+			}
+			return nil
+		}))
+		wantNoErr(t, p.Stop(ctx))
+		want(t, "ended", ended.Load(), accepted.Load())
+		want(t, "counted", p.Stats().Ended, accepted.Load())
+	}
+}
+
+func TestMapUnderLoad(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, cfg := range []MapConfig{{Concurrency: 4}, {Concurrency: 4, Unordered: true}, {Concurrency: 3, Ahead: 2, Unordered: true}, {Concurrency: 2, Ahead: 1}} {
+		sum, next := 0, 0
+		for v, err := range Map(ctx, numbers(30_000), cfg, double) {
+			wantNoErr(t, err)
+			if !cfg.Unordered {
+				want(t, "value", v, 2*next)
+			}
+			sum += v
+			next++
+		}
+		want(t, "results", next, 30_000)
+		want(t, "sum", sum, 30_000*29_999)
+	}
+	for range 200 {
+		for range Map(ctx, numbers(100), MapConfig{Concurrency: 4}, double) {
+			break
+		}
+	}
+}
+
+func TestFuturesUnderLoad(t *testing.T) {
+	t.Parallel()
+	wantNoErr(t, Run(context.Background(), func(ctx context.Context, s *Scope) error {
+		for range 300 {
+			r := NewResolver[int](s)
+			var called atomic.Int64
+			for i := range 4 {
+				s.Go(func(ctx context.Context) error {
+					r.Future().OnEnd(func(int, error) { called.Add(1) })
+					if i == 0 {
+						r.Resolve(7)
+					}
+					v, err := Race(ctx, r.Future(), r.Future())
+					want(t, "value", v, 7)
+					return err
+				})
+			}
+			if _, err := r.Future().Await(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
