@@ -56,6 +56,12 @@ func (r *run) adopt(j *NewJob, name string) error {
 	if err := context.Cause(r.ctx); err != nil {
 		return fmt.Errorf("submit: %w", err)
 	}
+	switch {
+	case j.Idempotency.Key != "":
+		return invalid("idempotency_key", "must not be given for a child: its name is its key")
+	case j.Unique.Key != "" && j.Unique.OnClash == ClashExisting:
+		return invalid("unique", "must refuse on a clash for a child, as another job would not be its parent's (use ClashRefuse)")
+	}
 	if name == "" {
 		r.mu.Lock()
 		r.ordinals[j.Task]++

@@ -39,13 +39,13 @@ type SubmitOptions struct {
 	// ID makes the submission repeatable after an unknown outcome. Defaults to a new one.
 	ID ID
 	// IdempotencyKey makes repeated submissions one: with the same key of the same task it answers with the first job, whatever
-	// its state. Defaults to none; at most [KeyMax] bytes.
+	// its state. Defaults to none; at most [KeyMax] bytes. Not for children: their name is their key.
 	IdempotencyKey string
 	// IdempotencyFor is how long the key is known. Defaults to [IdempotencyDefault].
 	IdempotencyFor time.Duration
 	// Caller keeps the idempotency keys of different callers apart. Defaults to one caller; at most [NameMax] bytes.
 	Caller string
-	// Unique keeps at most one such job at a time. Defaults to none.
+	// Unique keeps at most one such job at a time. Defaults to none. A child may only refuse on a clash.
 	Unique Unique
 
 	// Tags are for people and for listings. At most [TagsMax] of [TagMax] bytes.

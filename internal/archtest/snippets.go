@@ -114,7 +114,14 @@ func regionOf(source *file, name string) ([]string, error) {
 	if start < 0 || end < 0 {
 		return nil, fmt.Errorf("%s has no whole region %q (// region:%s ... // endregion)", source.path, name, name)
 	}
-	return dedent(source.lines[start:end]), nil
+	lines := source.lines[start:end]
+	for len(lines) > 0 && lines[0] == "" {
+		lines = lines[1:]
+	}
+	for len(lines) > 0 && lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	return dedent(lines), nil
 }
 
 // dedent takes away the tabs that all lines begin with.

@@ -1,0 +1,56 @@
+// Command quickstart is the program of the README: it submits one durable job, runs it and prints its result.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"strings"
+	"time"
+
+	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/open"
+)
+
+// region:quickstart
+
+// Greet is a task: a name, an input, an output and a policy.
+var Greet = godwit.NewTask[string, string]("greet", godwit.Policy{MaxAttempts: 5, Timeout: time.Minute})
+
+func run(ctx context.Context, url string) error {
+	store, err := open.Store(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	c, err := godwit.New(store, godwit.Config{})
+	if err != nil {
+		return err
+	}
+	godwit.Handle(c, Greet, func(ctx context.Context, name string) (string, error) {
+		return "Hello, " + strings.ToUpper(name), nil // retried on error, after a crash, on another machine
+	})
+	if err := c.Start(ctx); err != nil {
+		return err
+	}
+	defer c.Stop(context.WithoutCancel(ctx))
+
+	p, err := Greet.Submit(ctx, c, "godwit", godwit.SubmitOptions{}) // on disk when it returns
+	if err != nil {
+		return err
+	}
+	greeting, err := p.Await(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Println(greeting)
+	return nil
+}
+
+// endregion
+
+func main() {
+	if err := run(context.Background(), "sqlite:app.db"); err != nil {
+		log.Fatal(err)
+	}
+}

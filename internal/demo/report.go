@@ -1,0 +1,98 @@
+package demo
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/godwit-go/godwit/internal/demodata"
+)
+
+// Month is what a child finds out.
+type Month struct {
+	Part  demodata.Part `json:"part"`
+	Stats Stats         `json:"stats"`
+}
+
+// Year is a line of the report.
+type Year struct {
+	City  string `json:"city"`
+	Year  string `json:"year"`
+	Stats Stats  `json:"stats"`
+}
+
+// Report is the result of the parent.
+type Report struct {
+	Parts int    `json:"parts"`
+	Years []Year `json:"years"` // by city, then year
+	Path  string `json:"path"`  // of the file that was written
+}
+
+// byYear combines months, in whatever order they come, into years by city and year.
+func byYear(months []Month) []Year {
+	slices.SortFunc(months, func(a, b Month) int {
+		return cmp.Or(cmp.Compare(a.Part.City, b.Part.City), cmp.Compare(a.Part.Month, b.Part.Month))
+	})
+	var years []Year
+	for _, m := range months {
+		year, _, _ := strings.Cut(m.Part.Month, "-")
+		if n := len(years); n == 0 || years[n-1].City != m.Part.City || years[n-1].Year != year {
+			years = append(years, Year{City: m.Part.City, Year: year})
+		}
+		last := &years[len(years)-1]
+		last.Stats = last.Stats.Add(m.Stats)
+	}
+	return years
+}
+
+// Columns heads the cells that [Year.Cells] gives.
+var Columns = []string{"city", "year", "days", "mean °C", "± °C", "hottest", "coldest", "rain mm", "wet days", "wettest", "wind m/s"}
+
+// Cells gives the year as a row of a table.
+func (y Year) Cells() []string {
+	s := y.Stats
+	day := func(d Day, unit string) string {
+		return fmt.Sprintf("%.1f %s on %s", d.Value, unit, d.Date.Format("2 Jan"))
+	}
+	return []string{
+		y.City, y.Year, fmt.Sprint(s.Days), fmt.Sprintf("%.1f", s.TempMean()), fmt.Sprintf("%.1f", s.TempDeviation()),
+		day(s.Hottest, "°C"), day(s.Coldest, "°C"), fmt.Sprintf("%.0f", s.RainSum), fmt.Sprint(s.WetDays),
+		day(s.Wettest, "mm"), fmt.Sprintf("%.1f", s.WindMean()),
+	}
+}
+
+// write puts the report into a Markdown file: whole or not at all, and the same however often it is written.
+func write(path string, years []Year) error {
+	var b strings.Builder
+	b.WriteString("# Weather in two cities\n\nDaily observations of NOAA, a year a line.\n\n")
+	rule := strings.Repeat("--- | ", len(Columns))
+	fmt.Fprintf(&b, "| %s |\n| %s|\n", strings.Join(Columns, " | "), rule)
+	for _, y := range years {
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(y.Cells(), " | "))
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	defer os.Remove(temp.Name()) //nolint:errcheck // gone already after the rename
+	_, err = temp.WriteString(b.String())
+	if err == nil {
+		err = temp.Sync()
+	}
+	if closeErr := temp.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = os.Chmod(temp.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
