@@ -50,7 +50,11 @@ func schemaOf(t *testing.T, scripts ...string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for _, script := range scripts {
 		if err := sqlitex.ExecuteScript(db, script, nil); err != nil {
 			t.Fatal(err)

@@ -21,8 +21,8 @@ import (
 func TestClaimDoesNotLookAtHeldLanes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.submit(b.jobs(20_000, "unknown")...)
-	b.submit(b.jobs(20_000, "paused")...)
+	b.submit(b.jobs(2_000, "unknown")...)
+	b.submit(b.jobs(2_000, "paused")...)
 	b.submit(b.jobs(5, "mail")...)
 	b.ok(b.store.PauseTask(b.ctx, "paused", true))
 	session := b.session("mail", "paused")
