@@ -39,7 +39,17 @@ func difference(got, want any) string {
 	if out.Len() == 0 {
 		return "\tthe same lines in another order\n"
 	}
-	return out.String()
+	return shorten(out.String())
+}
+
+// differenceMax is how many bytes of a difference are shown.
+const differenceMax = 4000
+
+func shorten(text string) string {
+	if len(text) <= differenceMax {
+		return text
+	}
+	return text[:differenceMax] + "...\n"
 }
 
 // describe flattens a value into lines "path = value"; what is empty is left out.

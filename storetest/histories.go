@@ -185,7 +185,7 @@ func (g *stream) fork(worker int) *stream {
 	f := newStream(g.rng.Uint64(), g.model)
 	f.order = g.order + uint64(worker+1)<<10
 	f.ids, f.tokens, f.live = slices.Clone(g.ids), slices.Clone(g.tokens), slices.Clone(g.live)
-	f.sessions, f.alive, f.repeats = slices.Clone(g.sessions), slices.Clone(g.alive), slices.Clone(g.repeats)
+	f.sessions, f.alive, f.starts, f.repeats = slices.Clone(g.sessions), slices.Clone(g.alive), slices.Clone(g.starts), slices.Clone(g.repeats)
 	f.timeless, f.queues, f.tasks = g.timeless, g.queues, g.tasks
 	return f
 }

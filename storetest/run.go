@@ -13,3 +13,49 @@ type Config struct {
 	// Reopen closes a store and opens what it kept. Defaults to nothing: reopening is not tested.
 	Reopen func(t testing.TB, s godwit.Store, clock *Clock) godwit.Store
 }
+
+// A rule is one statement of docs/states.md or of the Store contract, with the test for it. Rules are called with a testing.TB
+// so that a test can see that a planted fault breaks them.
+type rule struct {
+	name string
+	test func(r *rig)
+}
+
+// Run tests a store against the transition table and the rules.
+func Run(t *testing.T, cfg Config) {
+	t.Run("table", func(t *testing.T) { table(t, cfg) })
+	for _, group := range ruleGroups() {
+		t.Run(group.name, func(t *testing.T) {
+			for _, rule := range group.rules {
+				t.Run(rule.name, func(t *testing.T) {
+					t.Parallel()
+					rule.test(newRig(t, cfg))
+				})
+			}
+		})
+	}
+}
+
+type ruleGroup struct {
+	name  string
+	rules []rule
+}
+
+func ruleGroups() []ruleGroup {
+	return []ruleGroup{
+		{"submit", submitRules()},
+		{"keys", keyRules()},
+		{"children", childRules()},
+		{"held", heldRules()},
+		{"claim", claimRules()},
+		{"settle", settleRules()},
+		{"wait", waitRules()},
+		{"cancel", cancelRules()},
+		{"retry", retryRules()},
+		{"sessions", sessionRules()},
+		{"time", timeRules()},
+		{"prune", pruneRules()},
+		{"read", readRules()},
+		{"calls", callRules()},
+	}
+}

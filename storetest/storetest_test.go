@@ -21,9 +21,13 @@ func modelConfig() Config {
 	}
 }
 
-func TestModelKeepsTheTable(t *testing.T) {
-	t.Parallel()
-	table(t, modelConfig())
+func TestConformance(t *testing.T) {
+	for name, cfg := range stores() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			Run(t, cfg)
+		})
+	}
 }
 
 var (
@@ -42,9 +46,15 @@ func TestDifferential(t *testing.T) {
 	}
 }
 
+// drivers are the stores there are, by name.
+var drivers = map[string]func() Config{"model": modelConfig}
+
 // stores are the stores under test, by name.
 func stores() map[string]Config {
-	all := map[string]Config{"model": modelConfig()}
+	all := map[string]Config{}
+	for name, cfg := range drivers {
+		all[name] = cfg()
+	}
 	if *flagStores == "" {
 		return all
 	}

@@ -22,6 +22,7 @@ type stream struct {
 	live     []godwit.Token      // of runs that have not been settled, as far as the stream knows
 	sessions []godwit.ID         // started lately, ended or not
 	alive    []godwit.ID         // started lately and not ended
+	starts   []godwit.NewSession // of those alive
 	repeats  []godwit.NewJob     // submitted lately
 	settles  []godwit.Settlement // made lately
 	next     []step              // to be made before anything else is drawn
@@ -180,7 +181,9 @@ func (g *stream) learn(c *call, answer any) {
 	case godwit.SessionAnswer:
 		if q, ok := c.req.(godwit.NewSession); ok && a.Code == "" {
 			g.sessions = keep(g.sessions, 6, q.ID)
-			g.alive = keep(g.alive, 6, q.ID)
+			if !slices.Contains(g.alive, q.ID) {
+				g.alive, g.starts = keep(g.alive, 6, q.ID), keep(g.starts, 6, q)
+			}
 		}
 		if id, ok := c.req.(godwit.ID); ok {
 			g.ended(id)
@@ -194,6 +197,7 @@ func (g *stream) learn(c *call, answer any) {
 func (g *stream) ended(sessions ...godwit.ID) {
 	gone := func(id godwit.ID) bool { return slices.Contains(sessions, id) }
 	g.alive = slices.DeleteFunc(g.alive, gone)
+	g.starts = slices.DeleteFunc(g.starts, func(n godwit.NewSession) bool { return gone(n.ID) })
 	if !g.chance(10) {
 		g.live = slices.DeleteFunc(g.live, func(t godwit.Token) bool { return gone(t.Session) })
 	}
@@ -214,6 +218,6 @@ func (g *stream) drain(jobs []godwit.Job) {
 		step{call: callOf("cancel", cancel, godwit.Store.Cancel)},
 		step{move: 90 * time.Second, call: rescue}, step{call: advance}, step{call: advance},
 		step{move: 15 * time.Minute, call: prune}, step{call: prune},
-		step{move: 30 * time.Minute, call: prune}, step{call: prune},
+		step{move: 70 * time.Minute, call: prune}, step{call: prune},
 	)
 }

@@ -129,8 +129,12 @@ func (g *stream) addTimes(n *godwit.NewJob) {
 
 func (g *stream) drawStart() call {
 	n := godwit.NewSession{ID: g.newID(), Lease: time.Second + g.micros(20*time.Second), Host: "host", PID: g.rng.IntN(9)}
-	if g.chance(5) {
-		n.ID = pick(g, g.sessions)
+	if len(g.starts) > 0 && g.chance(6) {
+		n = pick(g, g.starts) // as when the answer was lost
+		if g.chance(50) {
+			n.PID++
+		}
+		return callOf("start_session", n, godwit.Store.StartSession)
 	}
 	if g.chance(30) {
 		n.Lease = 10 * time.Minute
