@@ -267,13 +267,12 @@ func shrink(t testing.TB, cfg Config, history []step) {
 		}
 		return 0, ""
 	}
-	best, last := history, ""
-	n, diff := fails(best)
+	n, diff := fails(history)
 	if n == 0 {
 		t.Log("the stream passes when it is replayed, so it cannot be made shorter")
 		return
 	}
-	best, last = best[:n], diff
+	best, last := history[:n], diff
 	for chunk := len(best) / 2; chunk > 0 && budget > 0; chunk /= 2 {
 		for at := len(best) - 1 - chunk; at >= 0 && budget > 0; at -= chunk {
 			if at+chunk > len(best)-1 {

@@ -56,8 +56,10 @@ func rulePauseOnce(r *rig) {
 	}
 	now := r.now()
 	r.want("the events", r.told(), []godwit.Event{
-		{Kind: godwit.EventQueuePaused, At: now, Queue: "queue"}, {Kind: godwit.EventTaskPaused, At: now, Task: "task"},
-		{Kind: godwit.EventQueueResumed, At: now, Queue: "queue"}, {Kind: godwit.EventTaskResumed, At: now, Task: "task"},
+		{Kind: godwit.EventQueuePaused, At: now, Queue: "queue"},
+		{Kind: godwit.EventTaskPaused, At: now, Task: "task"},
+		{Kind: godwit.EventQueueResumed, At: now, Queue: "queue"},
+		{Kind: godwit.EventTaskResumed, At: now, Task: "task"},
 	})
 }
 

@@ -128,7 +128,8 @@ func ruleCounts(r *rig) {
 	r.ok(err)
 	depth := map[godwit.State]int{godwit.StateRunning: 1, godwit.StateReady: 2, godwit.StateScheduled: 1}
 	r.want("the queues", queues, []godwit.QueueInfo{
-		{Name: "idle", Workers: 1}, {Name: "paused", Paused: true},
+		{Name: "idle", Workers: 1},
+		{Name: "paused", Paused: true},
 		{Name: "queue", Depth: depth, Held: 1, OldestReady: oldest, Workers: 1},
 	})
 	tasks, err := r.store.Tasks(r.ctx)

@@ -41,8 +41,10 @@ func ruleSettleOrder(r *rig) {
 	worker := r.session()
 	a, b := r.running(worker), r.running(worker)
 	answers, err := r.store.Settle(r.ctx, []godwit.Settlement{
-		{Token: a, Outcome: godwit.OutcomeSucceed}, {Token: a, Outcome: godwit.OutcomeFail},
-		{Token: godwit.Token{Job: r.id(), Run: 1, Session: worker}, Outcome: godwit.OutcomeFail}, {Token: b, Outcome: godwit.OutcomeSucceed},
+		{Token: a, Outcome: godwit.OutcomeSucceed},
+		{Token: a, Outcome: godwit.OutcomeFail},
+		{Token: godwit.Token{Job: r.id(), Run: 1, Session: worker}, Outcome: godwit.OutcomeFail},
+		{Token: b, Outcome: godwit.OutcomeSucceed},
 	})
 	r.ok(err)
 	r.want("the answers", answers, []godwit.SettleAnswer{

@@ -104,8 +104,8 @@ func (s *subject) test() {
 	s.make()
 	s.prepare()
 	before := s.picture()
-	if before.place != s.row.From {
-		s.Fatalf("%s: the job was brought to %s, which is not where the row begins", s.under(), before.place)
+	if before.Place != s.row.From {
+		s.Fatalf("%s: the job was brought to %s, which is not where the row begins", s.under(), before.Place)
 	}
 	s.told()
 	answer := s.act()
@@ -299,7 +299,18 @@ func (s *subject) act() *godwit.SettleAnswer {
 	var a godwit.SettleAnswer
 	switch s.row.Op {
 	case states.OpClaim:
-		s.claim(s.worker, s.queue, 10)
+		var want []godwit.ID
+		if s.row.Changes() {
+			want = append(want, id)
+		}
+		for range 2 { // nobody gets it again
+			var got []godwit.ID
+			for _, j := range s.claim(s.worker, s.queue, 10).Jobs {
+				got = append(got, j.ID)
+			}
+			s.want(s.under()+": the jobs claimed", got, want)
+			want = nil
+		}
 		return nil
 	case states.OpPark:
 		a = s.park(s.token, false, s.awaited()...)

@@ -10,26 +10,26 @@ import (
 
 // picture is everything that a store shows of one job.
 type picture struct {
-	place    states.Place
-	job      godwit.Job
-	attempts []godwit.Attempt
-	logs     []godwit.LogLine
-	items    []godwit.Item
-	outcome  godwit.OutcomeAnswer
+	Place    states.Place
+	Job      godwit.Job
+	Attempts []godwit.Attempt
+	Logs     []godwit.LogLine
+	Items    []godwit.Item
+	Outcome  godwit.OutcomeAnswer
 }
 
 func (s *subject) picture() picture {
 	s.Helper()
 	id := s.token.Job
 	a := s.look(id)
-	p := picture{place: placeOf(a), job: a.Job, attempts: s.attempts(id)}
+	p := picture{Place: placeOf(a), Job: a.Job, Attempts: s.attempts(id)}
 	var err error
-	p.logs, _, err = s.store.Logs(s.ctx, id, 0, godwit.PageMax)
+	p.Logs, _, err = s.store.Logs(s.ctx, id, 0, godwit.PageMax)
 	s.ok(err)
-	p.items, _, err = s.store.Items(s.ctx, id, 0, godwit.PageMax)
+	p.Items, _, err = s.store.Items(s.ctx, id, 0, godwit.PageMax)
 	s.ok(err)
 	outcomes, err := s.store.Outcomes(s.ctx, []godwit.ID{id})
-	p.outcome = one(s.rig, outcomes, err)
+	p.Outcome = one(s.rig, outcomes, err)
 	return p
 }
 
@@ -47,17 +47,17 @@ func (s *subject) verify(before picture, answer *godwit.SettleAnswer) {
 	if want == states.Same {
 		want = s.row.From
 	}
-	if plainPlace(after.place) != plainPlace(want) {
-		s.Errorf("%s: the job is at %s, want %s", s.under(), after.place, want)
+	if plainPlace(after.Place) != plainPlace(want) {
+		s.Errorf("%s: the job is at %s, want %s", s.under(), after.Place, want)
 		return
 	}
 	if want == states.Pruned || want == states.None {
 		return
 	}
-	s.verifyCounters(&before.job, &after.job)
+	s.verifyCounters(&before.Job, &after.Job)
 	s.verifyRecord(before, after)
-	s.verifyTimes(&before.job, &after.job)
-	s.verifyFailure(&after.job)
+	s.verifyTimes(&before.Job, &after.Job)
+	s.verifyFailure(&after.Job)
 }
 
 func (s *subject) verifyAnswer(before, after picture, answer *godwit.SettleAnswer) {
@@ -66,13 +66,13 @@ func (s *subject) verifyAnswer(before, after picture, answer *godwit.SettleAnswe
 		return
 	}
 	s.code(s.under(), answer.Code, s.row.Code)
-	want := after.job.State
+	want := after.Job.State
 	switch answer.Code {
 	case godwit.CodeStaleRun, godwit.CodeSessionEnded:
 		want = ""
 	case "":
 	default:
-		want = before.job.State
+		want = before.Job.State
 	}
 	if answer.State != want {
 		s.Errorf("%s: answers the state %q, want %q", s.under(), answer.State, want)
@@ -92,9 +92,9 @@ func (s *subject) verifyEvent(before, after picture) {
 	}
 	var want []godwit.Event
 	if s.row.Event != "" {
-		seen := after.job
+		seen := after.Job
 		if s.row.To == states.Pruned {
-			seen = before.job
+			seen = before.Job
 			seen.State = ""
 		}
 		e := godwit.Event{
@@ -139,23 +139,23 @@ func (s *subject) verifyCounters(before, after *godwit.Job) {
 
 func (s *subject) verifyRecord(before, after picture) {
 	s.Helper()
-	want := before.attempts
+	want := before.Attempts
 	if s.row.Record != "" {
 		record := godwit.Attempt{
-			Run: before.job.Run, Attempt: before.job.Attempt, Outcome: s.row.Record,
-			StartedAt: before.job.StartedAt, EndedAt: s.now(), Session: before.job.Session,
+			Run: before.Job.Run, Attempt: before.Job.Attempt, Outcome: s.row.Record,
+			StartedAt: before.Job.StartedAt, EndedAt: s.now(), Session: before.Job.Session,
 		}
 		switch {
 		case s.row.Record == "crash":
-			record.Failure = godwit.CrashedFailure(before.job.Session)
+			record.Failure = godwit.CrashedFailure(before.Job.Session)
 		case s.is(states.OpFail, states.OpReject, states.OpRetry):
 			record.Failure = s.settlement().Failure
 		case s.row.Record == "failed" || s.row.Record == "cancelled":
-			record.Failure = after.job.Failure
+			record.Failure = after.Job.Failure
 		}
 		want = append(slices.Clone(want), record)
 	}
-	s.want(s.under()+": the attempt records", after.attempts, want)
+	s.want(s.under()+": the attempt records", after.Attempts, want)
 }
 
 func (s *subject) verifyTimes(before, after *godwit.Job) {
