@@ -91,7 +91,7 @@ func (u *unit) retryByHand(r godwit.RetryRequest) (godwit.SettleAnswer, error) {
 		j.deadline = 0
 	}
 	if r.Args != nil {
-		j.args, j.body, j.newArgs = *r.Args, true, true
+		j.args, j.body, j.newArgs, j.hasArgs = *r.Args, true, true, true
 	}
 	if r.Version > 0 && r.Version != j.lane.version {
 		if j.lane, err = u.laneOf(j.lane.queue, j.lane.task, r.Version); err != nil {

@@ -68,7 +68,11 @@ func (u *unit) flush() error {
 		if j.dirty && j.stored == none && j.id.Compare(u.ctl.maxID) > 0 {
 			u.ctl.maxID = j.id
 		}
+		changed := j.dirty
 		j.stored, j.storedLane, j.dirty, j.body, j.newArgs, j.claimed = j.kind, j.lane, false, false, false, false
+		if changed {
+			u.store.recent.keep(j)
+		}
 	}
 	return nil
 }

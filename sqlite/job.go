@@ -98,6 +98,7 @@ type job struct {
 	dirty      bool
 	body       bool    // version, fingerprint or arguments changed
 	newArgs    bool    // arguments changed
+	hasArgs    bool    // arguments are loaded
 	claimed    bool    // claimed, and nothing else
 	report     *report // loaded when asked for
 }
@@ -235,7 +236,7 @@ func (j *job) scanPlace(s *zs.Stmt, args bool) {
 	j.cancelReason = s.ColumnText(onlyAt + 1)
 	j.any, j.woken = s.ColumnInt64(onlyAt+2) != 0, s.ColumnInt64(onlyAt+3) != 0
 	if args {
-		j.args = columnPayload(s, argsAt)
+		j.args, j.hasArgs = columnPayload(s, argsAt), true
 	}
 }
 

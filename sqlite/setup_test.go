@@ -106,7 +106,7 @@ func (b *bundle) submit(jobs ...godwit.NewJob) []godwit.ID {
 // session starts a session that knows the tasks.
 func (b *bundle) session(tasks ...string) godwit.ID {
 	b.Helper()
-	n := godwit.NewSession{ID: b.ids.New(), Lease: time.Minute, Host: "here", PID: 1, Queues: []string{"default"}}
+	n := godwit.NewSession{ID: b.ids.New(), Lease: time.Hour, Host: "here", PID: 1, Queues: []string{"default"}}
 	for _, task := range tasks {
 		n.Tasks = append(n.Tasks, godwit.Capability{Task: task, MinVersion: 1, MaxVersion: 1})
 	}

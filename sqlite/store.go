@@ -26,6 +26,7 @@ type Store struct {
 	// Owned by the writer's goroutine.
 	writer      *conn
 	ctl         *control // nil after a rollback: read it anew
+	recent      recent   // as ctl
 	userSQL     bool     // the statements of an application are being prepared
 	pruneCursor godwit.ID
 	events      []godwit.Event // of the group under way
@@ -156,6 +157,7 @@ func (s *Store) readControl() error {
 		return fmt.Errorf("read lanes and sessions: %w", err)
 	}
 	s.ctl = ctl
+	s.recent.forget()
 	return nil
 }
 

@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/godwit-go/godwit"
 )
@@ -203,7 +205,7 @@ func (u *unit) create(j *job, n *godwit.NewJob, parent *job, runAt, deadline int
 	}
 	j.priority, j.maxAttempts, j.maxCrashes = n.Priority, n.MaxAttempts, n.MaxCrashes
 	j.timeout, j.keepSucceeded, j.keepFailed = n.Timeout, n.KeepSucceeded, n.KeepFailed
-	j.createdAt, j.fingerprint, j.args = u.now, n.Fingerprint, n.Args
+	j.createdAt, j.fingerprint, j.args, j.hasArgs = u.now, n.Fingerprint, n.Args, true
 	j.runAt, j.deadline, j.dirty = runAt, deadline, true
 	if parent == nil && len(n.Tags) == 0 && len(n.Headers) == 0 && n.Idempotency.Key == "" && n.Unique.Key == "" &&
 		n.ChildName == "" && !n.Detached {
@@ -215,7 +217,7 @@ func (u *unit) create(j *job, n *godwit.NewJob, parent *job, runAt, deadline int
 // createExtra fills in what few jobs have, and takes the keys.
 func (u *unit) createExtra(j *job, n *godwit.NewJob, parent *job) error {
 	x := &extra{
-		Tags: n.Tags, Headers: n.Headers, Parent: n.Parent.Job, ChildName: n.ChildName, Detached: n.Detached,
+		Tags: slices.Clone(n.Tags), Headers: maps.Clone(n.Headers), Parent: n.Parent.Job, ChildName: n.ChildName, Detached: n.Detached,
 		Idempotency: key{n.Idempotency.Scope, n.Idempotency.Key}, Unique: key{n.Unique.Scope, n.Unique.Key}, While: n.Unique.While,
 	}
 	j.extra = x

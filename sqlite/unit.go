@@ -80,6 +80,11 @@ func (u *unit) load(ids []godwit.ID, full bool) error {
 		if _, ok := u.jobs[id]; ok {
 			continue
 		}
+		if known := u.store.recent.get(id, full); known != nil {
+			j := *known
+			u.put(&j)
+			continue
+		}
 		u.put(&job{id: id})
 		if id.Compare(u.ctl.maxID) <= 0 {
 			missing = append(missing, id)
