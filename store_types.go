@@ -92,7 +92,7 @@ type Settlement struct {
 // SettleAnswer answers an operation on one job.
 type SettleAnswer struct {
 	Code  Code
-	State State // of the job afterwards, or as it stands when refused; empty when it is unknown, expired or of a stale run
+	State State // of the job afterwards, or as it stands when refused; empty when unknown, expired, stale or of an ended session
 }
 
 // ParkRequest makes a running job wait.

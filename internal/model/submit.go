@@ -289,7 +289,7 @@ func (w *world) move(j *job, to godwit.State, now time.Time, kept *godwit.Failur
 	}
 	v.FinishedAt = now
 	v.Failure = kept
-	v.KeepUntil = now.Add(j.keep())
+	v.KeepUntil = now.Add(j.keep()).Truncate(time.Microsecond)
 	if j.known.After(v.KeepUntil) {
 		v.KeepUntil = j.known
 	}
