@@ -12,12 +12,14 @@ import (
 // then sleeps; who brings something about does so first and calls wake after. So no wake-up is lost, and wake costs one load
 // while nobody sleeps.
 type gate struct {
+	_         [64]byte     // A gate changes all the time, so it keeps to cache lines of its own.
 	sleeping  atomic.Int32 // len(sleepers)
 	searching atomic.Int32 // those in wait that have not gone to sleep.
 
 	mu       sync.Mutex
 	sleepers []*sleeper // guarded by mu; in the order in which they came
 	lifo     bool       // wake those that came last first, so that the first can grow old and leave.
+	_        [64]byte
 }
 
 // sleeper is one goroutine at a gate. It can be used again and again, at one gate at a time.

@@ -1,0 +1,192 @@
+package async_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os/exec"
+	"sync"
+
+	"github.com/godwit-go/godwit/async"
+)
+
+// asyncioSyncRows has the locks, queues and streams of asyncio.
+func asyncioSyncRows(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
+	//: asyncio.Lock | standard library
+	{
+		var mu sync.Mutex
+		mu.Lock()
+		defer mu.Unlock()
+	}
+	//: asyncio.Lock, given up with the context | standard library
+	{
+		lock := make(chan struct{}, 1)
+		select {
+		case lock <- struct{}{}:
+			defer func() { <-lock }()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	//: asyncio.Event | standard library: a channel that is closed
+	{
+		ready := make(chan struct{})
+		set := sync.OnceFunc(func() { close(ready) })
+		set()
+		<-ready
+	}
+	//: asyncio.Event set and cleared again | publish each change instead
+	{
+		var changes async.Broadcast[bool]
+		err := changes.Publish(ctx, true)
+		use(err)
+	}
+	//: asyncio.Condition | standard library
+	{
+		var mu sync.Mutex
+		full := false
+		changed := sync.NewCond(&mu)
+		mu.Lock()
+		for full {
+			changed.Wait()
+		}
+		mu.Unlock()
+	}
+	//: asyncio.Semaphore(3) | standard library; golang.org/x/sync/semaphore has weights
+	{
+		slots := make(chan struct{}, 3)
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	//: asyncio.Semaphore around tasks |
+	{
+		err := async.ScopeConfig{Limit: 3}.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+			for i := range 100 {
+				s.Go(func(ctx context.Context) error { return store(ctx, i) })
+			}
+			return nil
+		})
+		use(err)
+	}
+	//: asyncio.Barrier(3) | standard library
+	{
+		var arrived sync.WaitGroup
+		arrived.Add(3)
+		arrived.Done()
+		arrived.Wait()
+	}
+	//: Queue(maxsize=10) | standard library
+	{
+		queue := make(chan int, 10)
+		use(queue)
+	}
+	//: await queue.put(v) | standard library
+	{
+		queue := make(chan int, 10)
+		select {
+		case queue <- 1:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	//: queue.put_nowait(v) | standard library
+	{
+		queue := make(chan int, 10)
+		select {
+		case queue <- 1:
+		default:
+			return errors.New("the queue is full")
+		}
+	}
+	//: await queue.get() | standard library
+	{
+		queue := make(chan int, 10)
+		select {
+		case v, open := <-queue:
+			use(v, open)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	//: queue.qsize(), queue.empty() | standard library
+	{
+		queue := make(chan int, 10)
+		size, empty := len(queue), len(queue) == 0
+		use(size, empty)
+	}
+	//: queue.task_done(), queue.join() | standard library
+	{
+		queue := make(chan int, 10)
+		var unfinished sync.WaitGroup
+		unfinished.Add(1)
+		queue <- 1
+		go func() { <-queue; unfinished.Done() }()
+		unfinished.Wait()
+	}
+	//: queue.shutdown() | one side closes, when all senders have ended
+	{
+		queue := make(chan int, 10)
+		err := async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+			s.Go(func(ctx context.Context) error { queue <- 1; return nil })
+			return nil
+		})
+		close(queue)
+		use(err)
+	}
+	//: workers that read a queue |
+	{
+		queue := make(chan int, 10)
+		items := func(yield func(int) bool) {
+			for v := range queue {
+				if !yield(v) {
+					return
+				}
+			}
+		}
+		err := async.ForEach(ctx, items, async.MapConfig{Concurrency: 4}, store)
+		use(err)
+	}
+	//: PriorityQueue of work |
+	{
+		pool, err := async.NewPool(async.PoolConfig{})
+		if err != nil {
+			return err
+		}
+		urgent, err := async.SubmitAt(ctx, pool, async.PriorityHigh, fetch)
+		use(urgent, err)
+	}
+	//: PriorityQueue, LifoQueue of values | standard library: container/heap, or a slice
+	{
+		stack := []int{1, 2, 3}
+		last := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		use(last, stack)
+	}
+	//: StreamReader, StreamWriter | standard library
+	{
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", "example.com:80")
+		use(conn, err)
+	}
+	//: start_server(handler) | standard library; a goroutine for each connection
+	{
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		conn, err := listener.Accept()
+		use(conn, err)
+	}
+	//: create_subprocess_exec(...) | standard library
+	{
+		out, err := exec.CommandContext(ctx, "date").Output()
+		use(out, err)
+	}
+	return nil
+}

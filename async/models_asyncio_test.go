@@ -1,0 +1,273 @@
+package async_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/pprof"
+	"slices"
+	"time"
+
+	"github.com/godwit-go/godwit/async"
+)
+
+// asyncioRows has the tasks and futures of asyncio.
+func asyncioRows(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
+	//: asyncio.run(main()) | `main` is ordinary; a scope waits for what it starts
+	{
+		err := async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+			return store(ctx, 1)
+		})
+		use(err)
+	}
+	//: async def f(): ... | every function may be run asynchronously; there is no colour
+	{
+		f := func(ctx context.Context) (int, error) { return 1, nil }
+		use(f)
+	}
+	//: await f() | a plain call waits
+	{
+		v, err := fetch(ctx)
+		use(v, err)
+	}
+	//: create_task(f()) |
+	{
+		task := async.Go(s, fetch)
+		use(task)
+	}
+	//: await task |
+	{
+		v, err := f.Await(ctx)
+		use(v, err)
+	}
+	//: async with TaskGroup() as tg | the first error cancels the rest here too
+	{
+		err := async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+			s.Go(func(ctx context.Context) error { return store(ctx, 1) })
+			s.Go(func(ctx context.Context) error { return store(ctx, 2) })
+			return nil
+		})
+		use(err)
+	}
+	//: gather(*aws) |
+	{
+		vs, err := async.All(ctx, fs...)
+		use(vs, err)
+	}
+	//: gather(*aws, return_exceptions=True) |
+	{
+		results, err := async.AllSettled(ctx, fs...)
+		use(results, err)
+	}
+	//: wait_for(task, 5) | ends the waiting; asyncio cancels the task too
+	{
+		v, err := async.AwaitTimeout(ctx, f, 5*time.Second)
+		if errors.Is(err, context.DeadlineExceeded) {
+			f.Cancel(err)
+		}
+		use(v)
+	}
+	//: async with timeout(5) | standard library
+	{
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		use(ctx)
+	}
+	//: async with timeout_at(when) | standard library
+	{
+		ctx, cancel := context.WithDeadline(ctx, time.Now().Add(time.Minute))
+		defer cancel()
+		use(ctx)
+	}
+	//: wait(aws, return_when=FIRST_COMPLETED) |
+	{
+		v, err := async.Race(ctx, fs...)
+		use(v, err)
+	}
+	//: wait(aws, return_when=FIRST_EXCEPTION) |
+	{
+		_, err := async.All(ctx, fs...)
+		use(err)
+	}
+	//: wait(aws, return_when=ALL_COMPLETED) |
+	{
+		results, err := async.AllSettled(ctx, fs...)
+		use(results, err)
+	}
+	//: as_completed(aws) |
+	{
+		for i, r := range async.AsCompleted(ctx, fs...) {
+			fmt.Println(i, r.Value, r.Err)
+		}
+	}
+	//: sleep(1) | standard library
+	{
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	//: sleep(0) | standard library; rarely of use, as goroutines are preempted
+	{
+		runtime.Gosched()
+	}
+	//: shield(task) | awaiting never cancels; for calls, take the cancellation off the context
+	{
+		v, err := fetch(context.WithoutCancel(ctx))
+		use(v, err)
+	}
+	//: to_thread(f) | every goroutine may block
+	{
+		task := async.Go(s, func(ctx context.Context) (int, error) { return compute(), nil })
+		use(task)
+	}
+	//: run_coroutine_threadsafe(c, loop) | a scope may be used by any goroutine
+	{
+		task := async.Go(s, fetch)
+		use(task)
+	}
+	//: loop.run_in_executor(pool, f) |
+	{
+		pool, err := async.NewPool(async.PoolConfig{Workers: 8})
+		if err != nil {
+			return err
+		}
+		defer pool.Stop(ctx)
+		task, err := async.Submit(ctx, pool, fetch)
+		use(task, err)
+	}
+	//: loop.call_soon(f) | standard library
+	{
+		go compute()
+	}
+	//: loop.call_later(1, f) |
+	{
+		task := async.Delay(s, time.Second, fetch)
+		use(task)
+	}
+	//: loop.call_at(when, f) |
+	{
+		task := async.Delay(s, time.Until(time.Now().Add(time.Hour)), fetch)
+		use(task)
+	}
+	//: loop.call_later(1, f).cancel() |
+	{
+		task := async.Delay(s, time.Second, fetch)
+		task.Cancel(nil)
+	}
+	//: loop.add_signal_handler(SIGINT, f) | standard library
+	{
+		ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+		defer stop()
+		use(ctx)
+	}
+	//: loop.create_future() |
+	{
+		r := async.NewResolver[int](s)
+		future := r.Future()
+		use(future)
+	}
+	//: future.set_result(v) | false, where asyncio raises, if it was settled
+	{
+		r := async.NewResolver[int](s)
+		first := r.Resolve(1)
+		use(first)
+	}
+	//: future.set_exception(e) |
+	{
+		r := async.NewResolver[int](s)
+		r.Reject(errors.New("no"))
+	}
+	//: future.done() |
+	{
+		_, done := f.Result()
+		use(done)
+	}
+	//: future.result() | ok is false while there is none
+	{
+		r, ok := f.Result()
+		use(r, ok)
+	}
+	//: future.exception() |
+	{
+		r, _ := f.Result()
+		err := r.Err
+		use(err)
+	}
+	//: task.cancel(msg) | the cause is an error
+	{
+		f.Cancel(errors.New("not needed any more"))
+	}
+	//: task.cancelled() |
+	{
+		_, err := f.Await(ctx)
+		cancelled := errors.Is(err, context.Canceled)
+		use(cancelled)
+	}
+	//: except CancelledError: ... raise | in the task
+	{
+		if _, err := fetch(ctx); ctx.Err() != nil {
+			return err
+		}
+	}
+	//: task.uncancel() | there is no such thing; use a context that is not cancelled
+	{
+		ctx := context.WithoutCancel(ctx)
+		use(ctx)
+	}
+	//: task.add_done_callback(f) |
+	{
+		f.OnEnd(handle)
+	}
+	//: task.remove_done_callback(f) |
+	{
+		stop := f.OnEnd(handle)
+		removed := stop()
+		use(removed)
+	}
+	//: current_task() | what belongs to a task goes through its context
+	{
+		type userKey struct{}
+		user := ctx.Value(userKey{})
+		use(user)
+	}
+	//: all_tasks() | a scope waits for all of its tasks, and runtime/pprof shows every goroutine
+	{
+		pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+	}
+	//: contextvars.ContextVar | standard library
+	{
+		type userKey struct{}
+		ctx := context.WithValue(ctx, userKey{}, "Ada")
+		use(ctx)
+	}
+	//: loop.set_exception_handler(f) | for errors that nobody looked at
+	{
+		cfg := async.ScopeConfig{OnUnobserved: func(err error) { slog.Error("unobserved", "err", err) }}
+		err := cfg.Run(ctx, func(ctx context.Context, s *async.Scope) error { return nil })
+		use(err)
+	}
+	//: async for x in source | standard library: iterators
+	{
+		var source iter.Seq2[int, error]
+		for x, err := range source {
+			handle(x, err)
+		}
+	}
+	//: pool.map(f, items) |
+	{
+		ids := slices.Values([]int{1, 2, 3})
+		for text, err := range async.Map(ctx, ids, async.MapConfig{Concurrency: 8}, load) {
+			fmt.Println(text, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+package async_test
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+
+	"github.com/godwit-go/godwit/async"
+)
+
+// nodeRows has Node's EventEmitter, streams and workers.
+func nodeRows(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
+	//: new EventEmitter() | one for each kind of event, with a type
+	{
+		var orders async.Broadcast[int]
+		use(&orders)
+	}
+	//: emitter.on('order', f) |
+	{
+		var orders async.Broadcast[int]
+		sub, err := orders.Subscribe(async.SubscriptionConfig{})
+		if err != nil {
+			return err
+		}
+		s.Go(func(ctx context.Context) error {
+			for id := range sub.Values(ctx) {
+				fmt.Println(id)
+			}
+			return nil
+		})
+	}
+	//: emitter.once('order', f), events.once(emitter, 'order') |
+	{
+		var orders async.Broadcast[int]
+		sub, err := orders.Subscribe(async.SubscriptionConfig{Buffer: 1})
+		if err != nil {
+			return err
+		}
+		for id := range sub.Values(ctx) {
+			fmt.Println(id)
+			break
+		}
+	}
+	//: emitter.off('order', f) |
+	{
+		var sub *async.Subscription[int]
+		sub.Close()
+	}
+	//: emitter.emit('order', id) | waits for full subscribers that want it so
+	{
+		var orders async.Broadcast[int]
+		err := orders.Publish(ctx, 1)
+		use(err)
+	}
+	//: emitter.emit('error', e) | errors are values: publish a Result
+	{
+		var orders async.Broadcast[async.Result[int]]
+		err := orders.Publish(ctx, async.Result[int]{Err: errors.New("no")})
+		use(err)
+	}
+	//: emitter.listenerCount('order') | left out: those who publish need not know
+	{
+		var orders async.Broadcast[int]
+		use(&orders)
+	}
+	//: emitter.removeAllListeners() |
+	{
+		var orders async.Broadcast[int]
+		orders.Close()
+	}
+	//: events.on(emitter, 'order', { signal }) |
+	{
+		var sub *async.Subscription[int]
+		for id := range sub.Values(ctx) {
+			fmt.Println(id)
+		}
+	}
+	//: listeners that may miss events |
+	{
+		var orders async.Broadcast[int]
+		sub, err := orders.Subscribe(async.SubscriptionConfig{Overflow: async.OverflowDropOldest})
+		use(sub, err)
+	}
+	//: listeners called in turn, synchronously | standard library
+	{
+		listeners := []func(int){func(id int) { fmt.Println(id) }}
+		for _, listener := range listeners {
+			listener(1)
+		}
+	}
+	//: process.on('unhandledRejection', f) | for each scope
+	{
+		cfg := async.ScopeConfig{OnUnobserved: func(err error) { slog.Error("unhandled", "err", err) }}
+		err := cfg.Run(ctx, func(ctx context.Context, s *async.Scope) error { return nil })
+		use(err)
+	}
+	//: util.promisify(f)(x) |
+	{
+		readFile := func(name string, done func(int, error)) { done(1, nil) }
+		r := async.NewResolver[int](s)
+		readFile("x", func(v int, err error) { r.Settle(v, err) })
+		promise := r.Future()
+		use(promise)
+	}
+	//: util.callbackify(f) |
+	{
+		f.OnEnd(func(v int, err error) { handle(v, err) })
+	}
+	//: stream.write(x) gives false, 'drain' | a send that blocks is the backpressure
+	{
+		queue := make(chan int, 16)
+		select {
+		case queue <- 1:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	//: highWaterMark | of a Map
+	{
+		cfg := async.MapConfig{Ahead: 16}
+		use(cfg)
+	}
+	//: Readable.from(items) | standard library
+	{
+		items := slices.Values([]int{1, 2, 3})
+		use(items)
+	}
+	//: readable.map(f, { concurrency: 8 }), Transform |
+	{
+		items := slices.Values([]int{1, 2, 3})
+		texts := async.Map(ctx, items, async.MapConfig{Concurrency: 8}, load)
+		use(texts)
+	}
+	//: readable.forEach(f, { concurrency: 8 }) |
+	{
+		items := slices.Values([]int{1, 2, 3})
+		err := async.ForEach(ctx, items, async.MapConfig{Concurrency: 8}, store)
+		use(err)
+	}
+	//: readable.filter(f) | a loop
+	{
+		for text, err := range async.Map(ctx, slices.Values([]int{1, 2}), async.MapConfig{}, load) {
+			if err == nil && text != "" {
+				fmt.Println(text)
+			}
+		}
+	}
+	//: pipeline(readable, transform, writable) of bytes | standard library
+	{
+		reader, writer := io.Pipe()
+		s.Go(func(ctx context.Context) error {
+			zip := gzip.NewWriter(writer)
+			_, err := io.Copy(zip, os.Stdin)
+			return writer.CloseWithError(errors.Join(err, zip.Close()))
+		})
+		_, err := io.Copy(os.Stdout, reader)
+		use(err)
+	}
+	//: stream.pause(), stream.resume() | the consumer sets the pace; a pool can be paused
+	{
+		pool, err := async.NewPool(async.PoolConfig{})
+		if err != nil {
+			return err
+		}
+		pool.Pause()
+		pool.Resume()
+	}
+	//: stream.destroy(e) | leave the loop
+	{
+		items := slices.Values([]int{1, 2, 3})
+		for text, err := range async.Map(ctx, items, async.MapConfig{}, load) {
+			fmt.Println(text, err)
+			break
+		}
+	}
+	//: new Worker(file), worker_threads | goroutines run on all processors
+	{
+		sum := async.Go(s, func(ctx context.Context) (int, error) { return compute(), nil })
+		use(sum)
+	}
+	//: AsyncLocalStorage | standard library
+	{
+		type userKey struct{}
+		ctx := context.WithValue(ctx, userKey{}, "Ada")
+		use(ctx)
+	}
+	//: p-limit(8) |
+	{
+		err := async.ScopeConfig{Limit: 8}.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+			for i := range 100 {
+				s.Go(func(ctx context.Context) error { return store(ctx, i) })
+			}
+			return nil
+		})
+		use(err)
+	}
+	return nil
+}
