@@ -50,7 +50,7 @@ func (q *queue) step(ctx context.Context) time.Duration {
 	answer, err := q.w.store.Claim(ctx, ClaimRequest{Session: session, Queue: q.name, Limit: n})
 	if err != nil || answer.Code != "" {
 		q.maybe.Store(true)
-		q.slots.release(n)
+		q.slots.putBack(n) // without a wake: the pause is to be kept
 	}
 	switch {
 	case err != nil:
@@ -70,7 +70,7 @@ func (q *queue) step(ctx context.Context) time.Duration {
 		q.w.execute(&answer.Jobs[i], session, q)
 	}
 	if unused := n - len(answer.Jobs); unused > 0 {
-		q.slots.release(unused)
+		q.slots.putBack(unused)
 	}
 	return q.w.c.pollInterval()
 }

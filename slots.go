@@ -23,19 +23,24 @@ func (s *slots) reserve(n int) int {
 	return n
 }
 
-// release gives slots back: to runs that resume first.
+// release gives slots back and wakes the claimer.
 func (s *slots) release(n int) {
+	if s.putBack(n) {
+		s.freed()
+	}
+}
+
+// putBack gives slots back, to runs that resume first, and reports whether some became free for new runs.
+func (s *slots) putBack(n int) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for n > 0 && len(s.resuming) > 0 {
 		close(s.resuming[0])
 		s.resuming = s.resuming[1:]
 		n--
 	}
 	s.free += n
-	s.mu.Unlock()
-	if n > 0 {
-		s.freed()
-	}
+	return n > 0
 }
 
 // acquire takes a slot for a run that resumes, and reports false when ctx ended first.
