@@ -12,7 +12,8 @@ import (
 
 // Broadcast gives every value that is published to every subscriber of the moment, in the same order: what an EventEmitter does,
 // with a bounded buffer for each subscriber. The zero value is ready for use. All its methods may be called by any goroutine.
-// Nothing is kept for those who subscribe later, and nothing outlives the process; for that there are topics.
+// Nothing is kept for those who subscribe later, and nothing outlives the process; for that there are topics. A subscriber that
+// publishes to its own broadcast can wait for itself, unless its buffer drops values.
 type Broadcast[T any] struct {
 	once sync.Once
 	turn chan struct{} // holds a token while somebody publishes, so that all subscribers see one order.

@@ -77,7 +77,8 @@ func Rejected[T any](err error) *Future[T] {
 
 // Await waits for the outcome. When ctx ends first, the error matches ctx.Err() and its cause; a settled future answers whatever
 // ctx says. The task that this future belongs to gets [ErrCycle], and so does a task that it awaits through others, where the
-// waiting goes through futures of this package and the tasks await with the contexts that they were given.
+// waiting goes through futures of this package and the tasks await with the contexts that they were given; also where a timeout
+// would end the wait some time.
 func (f *Future[T]) Await(ctx context.Context) (T, error) {
 	if !f.settled() {
 		if err := f.wait(ctx); err != nil {

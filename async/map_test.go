@@ -283,6 +283,9 @@ func TestForEach(t *testing.T) {
 			return nil
 		}))
 		wantErr(t, ForEach(ctx, numbers(3), MapConfig{}, func(context.Context, int) error { t.Error("called"); return nil }), errBoom)
+		timed, cancelTimed := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancelTimed()
+		wantErr(t, ForEach(timed, numbers(1), MapConfig{}, func(ctx context.Context, _ int) error { return untilCancelled(ctx) }), context.DeadlineExceeded)
 	})
 	bubble(t, "items may wait for one another up to the concurrency", func(t *testing.T, ctx context.Context) {
 		pairs := make(chan struct{})

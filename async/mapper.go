@@ -31,14 +31,14 @@ type mapper[A, B any] struct {
 	mode   mapMode
 
 	running sync.WaitGroup
-	unhook  func() bool // ends the watch over ctx.
-	workers int         // started; the producer's.
+	unhook  func() bool  // ends the watch over ctx.
+	workers atomic.Int64 // started.
 
 	items  *ring[mapItem[A]]
 	places []mapPlace[B]    // ordered: the result of item i waits in place i mod len.
 	queue  *ring[mapOut[B]] // unordered.
 
-	partial  atomic.Bool  // there was more input when the run stopped.
+	partial  atomic.Bool  // the end of the context has kept something from being done.
 	stopped  atomic.Bool  // no new item is taken in or begun.
 	lot      atomic.Int64 // how many results the consumer takes before it makes that known.
 	produced atomic.Int64 // how many items there are in all; -1 until the input has ended.
@@ -162,15 +162,28 @@ func (m *mapper[A, B]) produce() {
 			runtime.Gosched() // A worker has yet to let go of the place that it has emptied.
 		}
 		index++
-		if !m.hungry.nudge() && m.workers < m.cfg.Concurrency {
-			m.workers++
-			m.running.Go(m.work)
+		if !m.hungry.nudge() {
+			m.grow()
 		}
 		if w.grows() {
 			m.lot.Store(max(1, w.size/8))
 		}
 	}
 	returned = true
+}
+
+// grow starts a worker, if there may be one more. The caller is one of those that join waits for.
+func (m *mapper[A, B]) grow() {
+	for {
+		n := m.workers.Load()
+		if n >= int64(m.cfg.Concurrency) {
+			return
+		}
+		if m.workers.CompareAndSwap(n, n+1) {
+			m.running.Go(m.work)
+			return
+		}
+	}
 }
 
 // progress says how many items no longer count as ahead: those whose results were taken or, in ForEach, those that were begun.
@@ -254,8 +267,8 @@ func (m *mapper[A, B]) work() {
 				me = newSleeper()
 			}
 			m.hungry.wait(me, look)
-			if m.items.len() > 0 {
-				m.hungry.wake()
+			if m.items.len() > 0 && !m.hungry.wake() {
+				m.grow() // The producer counts on a worker that searches, but this one has found its item.
 			}
 		}
 		if !ok || m.stopped.Load() {
@@ -275,6 +288,7 @@ func (m *mapper[A, B]) work() {
 func (m *mapper[A, B]) deliver(index int, value B, err error) {
 	if err != nil {
 		if matchesEnd(m.outer, err) {
+			m.partial.Store(true)
 			return // The consumer gives the error of the context itself.
 		}
 		err = &ItemError{Index: index, Err: err}

@@ -70,7 +70,7 @@ type PoolConfig struct {
 
 	// OnError is called with every failure that nobody else gets to see: at once, on the worker's goroutine, for work of
 	// Pool.Go; by Stop for a future that nobody has looked at. Defaults to joining these errors, up to ErrorsMax, to what Stop
-	// returns.
+	// returns. It must not panic.
 	OnError func(err error)
 }
 
@@ -213,8 +213,11 @@ func (p *Pool) Stats() PoolStats {
 // taskPanicked is told of a panic that is the outcome of a future already; nobody else need know.
 func (p *Pool) taskPanicked(*PanicError) {}
 
-// callbackPanicked treats a panic of a callback as the failure of work without a future.
+// callbackPanicked treats a panic of a callback as the failure of work without a future, as long as Stop can tell of it.
 func (p *Pool) callbackPanicked(pe *PanicError) bool {
+	if p.closing.Load() {
+		return false
+	}
 	p.report([]error{pe})
 	return true
 }

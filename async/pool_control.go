@@ -2,7 +2,8 @@ package async
 
 import "context"
 
-// Pause keeps workers from taking more work. What runs goes on, and the queues fill. To pause a paused pool does nothing.
+// Pause keeps workers from taking more work. What runs goes on, and the queues fill. To pause a paused pool, or one that stops, does
+// nothing.
 func (p *Pool) Pause() { p.paused.Store(true) }
 
 // Resume takes back Pause.
@@ -44,7 +45,8 @@ func (p *Pool) Drain(ctx context.Context) error {
 // cause, and Stop goes on waiting for it to return.
 //
 // It returns the errors that nobody has seen, see PoolConfig.OnError, after the error of ctx if that cut the work short. A second
-// call, also one at the same time, waits for the first and returns the same. A task of the pool that calls Stop gets [ErrCycle].
+// call, also one at the same time, waits for the first, as long as its own context lasts, and returns the same. A task of the pool
+// that calls Stop gets [ErrCycle].
 func (p *Pool) Stop(ctx context.Context) error {
 	if p.employs(taskOf(ctx)) {
 		return ErrCycle
@@ -54,8 +56,7 @@ func (p *Pool) Stop(ctx context.Context) error {
 	p.stopCalled = true
 	p.mu.Unlock()
 	if !first {
-		<-p.stopDone
-		return p.stopErr
+		return p.awaitStop(ctx)
 	}
 	p.stopping.Store(true)
 	for i := range p.levels {
@@ -71,6 +72,21 @@ func (p *Pool) Stop(ctx context.Context) error {
 	p.stopErr = p.outcome(cut)
 	close(p.stopDone)
 	return p.stopErr
+}
+
+// awaitStop waits for the call of Stop that came first.
+func (p *Pool) awaitStop(ctx context.Context) error {
+	select {
+	case <-p.stopDone:
+		return p.stopErr
+	default:
+	}
+	select {
+	case <-p.stopDone:
+		return p.stopErr
+	case <-ctx.Done():
+		return cancelErr(ctx)
+	}
 }
 
 // awaitQuiet waits until as much work has ended as was accepted.

@@ -62,7 +62,7 @@ func (w *worker) do(j job) {
 // take takes the most urgent job. It gives nil when there is none or the pool is paused.
 func (w *worker) take() job {
 	p := w.pool
-	if p.paused.Load() {
+	if p.held() {
 		return nil
 	}
 	w.takes++
@@ -92,15 +92,15 @@ func (w *worker) wait() (j job, timely bool) {
 		j = w.take()
 		return j != nil || p.redundant()
 	}, w.timer, p.idleTimeout)
-	if j != nil && p.queued() > 0 {
-		p.hungry.wake()
+	if j != nil && p.queued() > 0 && !p.hungry.wake() {
+		p.grow() // Submitters count on a worker that searches, but this one has found its work.
 	}
 	return j, timely
 }
 
 // queued says how much work there is for workers to take.
 func (p *Pool) queued() int {
-	if p.paused.Load() {
+	if p.held() {
 		return 0
 	}
 	n := 0
@@ -110,12 +110,15 @@ func (p *Pool) queued() int {
 	return n
 }
 
+// held says whether workers may take nothing. A pool that stops finishes its work, paused or not.
+func (p *Pool) held() bool { return p.paused.Load() && !p.stopping.Load() }
+
 // redundant says whether there may be a worker too many.
 func (p *Pool) redundant() bool { return p.closing.Load() || p.workers.Load() > p.most.Load() }
 
 // grow starts a worker, if the pool may have one more and has work for it.
 func (p *Pool) grow() {
-	if p.workers.Load() >= p.most.Load() || p.paused.Load() {
+	if p.workers.Load() >= p.most.Load() || p.held() {
 		return
 	}
 	p.mu.Lock()

@@ -126,5 +126,6 @@ func (s *Scope) expireResolvers() {
 			return
 		}
 		link.resolver.expire()
+		s.unlist(link) // Somebody else may have settled it and not come to this yet.
 	}
 }

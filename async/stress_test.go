@@ -123,3 +123,45 @@ func TestFuturesUnderLoad(t *testing.T) {
 		return nil
 	}))
 }
+
+// TestSearchingWorkers looks for work that is left to a worker which has found other work. Pairs of calls wait for one another,
+// so a call that is not begun while there is a worker to spare makes the bubble fail.
+func TestSearchingWorkers(t *testing.T) {
+	pair := func(c chan struct{}) func(context.Context) error {
+		return func(context.Context) error {
+			select {
+			case c <- struct{}{}:
+			case <-c:
+			}
+			return nil
+		}
+	}
+	bubble(t, "of a pool", func(t *testing.T, ctx context.Context) {
+		for range 500 {
+			p, err := NewPool(PoolConfig{Workers: 2})
+			wantNoErr(t, err)
+			for range 4 {
+				c := make(chan struct{})
+				f, err := Submit(ctx, p, value(1))
+				wantNoErr(t, err)
+				_, err = f.Await(ctx)
+				wantNoErr(t, err)
+				mustGo(t, p, pair(c))
+				mustGo(t, p, pair(c))
+				wantNoErr(t, p.Drain(ctx))
+			}
+			wantNoErr(t, p.Stop(ctx))
+		}
+	})
+	bubble(t, "of Map", func(t *testing.T, ctx context.Context) {
+		for range 500 {
+			call := pair(make(chan struct{}))
+			wantNoErr(t, ForEach(ctx, numbers(11), MapConfig{Concurrency: 3}, func(ctx context.Context, i int) error {
+				if i == 0 {
+					return nil
+				}
+				return call(ctx)
+			}))
+		}
+	})
+}
