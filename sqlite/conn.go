@@ -29,11 +29,12 @@ type multi struct {
 // multiSizes are the numbers of rows for which statements are prepared, largest first.
 var multiSizes = []int{256, 64, 16, 4, 1}
 
-// values makes the multi that inserts rows of the columns named.
+// values makes the multi that inserts rows of the columns named. OR FAIL spares SQLite the journal from which it would undo one
+// statement: whoever sees a statement fail undoes the whole transaction or savepoint.
 func values(into, columns, tail string) *multi {
 	n := strings.Count(columns, ",") + 1
 	tuple := "(" + strings.Repeat("?,", n-1) + "?)"
-	return &multi{head: "INSERT INTO " + into + " (" + columns + ") VALUES ", tuple: tuple, sep: ",", tail: tail}
+	return &multi{head: "INSERT OR FAIL INTO " + into + " (" + columns + ") VALUES ", tuple: tuple, sep: ",", tail: tail}
 }
 
 // in makes the multi of a statement that ends in a list of values.

@@ -210,7 +210,7 @@ func (u *unit) writePlaces(p *plan) error {
 }
 
 // claimPlaces starts runs: all of a call are the same session's, at one instant.
-var claimPlaces = in("UPDATE godwit_places SET place = 3, run = run + 1, attempt = attempt + 1, session = ?, started_at = ? WHERE id IN")
+var claimPlaces = in("UPDATE OR FAIL godwit_places SET place = 3, run = run + 1, attempt = attempt + 1, session = ?, started_at = ? WHERE id IN")
 
 func bindPlaceStart(s *zs.Stmt, at int, j *job) int {
 	s.BindBytes(at, j.id[:])

@@ -344,6 +344,30 @@ func TestTransactionSettlesWithTheApplicationsRows(t *testing.T) {
 	}))
 }
 
+func TestTransactionFailsWhenOurStatementFailed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	job := b.job("mail")
+	err := b.store.Tx(b.ctx, func(tx *Tx) error {
+		_, err := within(tx, func(u *unit) (struct{}, error) {
+			if _, err := u.submitAll([]godwit.NewJob{job}); err != nil {
+				return struct{}{}, err
+			}
+			return struct{}{}, errors.Join(u.flush(), u.c.exec("INSERT INTO godwit_lanes (id) VALUES (1)"))
+		})
+		if err == nil {
+			t.Error("the statement did not fail")
+		}
+		return nil // which does not help
+	})
+	if !errors.Is(err, godwit.ErrUnavailable) {
+		t.Errorf("the transaction: %v", err)
+	}
+	if a := b.get(job.ID); a.Code != godwit.CodeNotFound {
+		t.Errorf("the job of a transaction that failed: %+v", a)
+	}
+}
+
 func TestTransactionMayNotTouchOurTables(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

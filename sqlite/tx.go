@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -16,6 +17,7 @@ type Tx struct {
 	store  *Store
 	unit   *unit
 	events []godwit.Event
+	broken error // one of our statements failed: the transaction cannot be committed any more
 	done   bool
 }
 
@@ -53,6 +55,7 @@ func (u *unit) transact(fn func(tx *Tx) error) (failed error, panicked any, err 
 	if u.c.db.AutocommitEnabled() {
 		return nil, nil, errors.Join(errRolledBack, failed)
 	}
+	failed = cmp.Or(failed, tx.broken)
 	if failed == nil && panicked == nil {
 		u.events = append(u.events, tx.events...)
 		return nil, nil, u.c.exec("RELEASE godwit_tx")
@@ -129,7 +132,8 @@ func (s *Store) mine(ctx context.Context, tx *Tx) error {
 	return ctx.Err()
 }
 
-// within runs an operation of ours inside the transaction. An error leaves the whole transaction to be undone by its caller.
+// within runs an operation of ours inside the transaction. An error lets the whole transaction fail, whatever its function
+// answers.
 func within[T any](tx *Tx, op func(u *unit) (T, error)) (T, error) {
 	var nothing T
 	if tx.done {
@@ -144,7 +148,8 @@ func within[T any](tx *Tx, op func(u *unit) (T, error)) (T, error) {
 		err = u.flush()
 	}
 	if err != nil {
-		return nothing, toError(err)
+		tx.broken = toError(err)
+		return nothing, tx.broken
 	}
 	tx.events = append(tx.events, u.events...)
 	return answer, nil
