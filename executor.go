@@ -121,9 +121,12 @@ func (r *run) finish(result Payload, err error) {
 }
 
 func (r *run) logFailure(v verdict, err error) {
-	level := r.w.c.log.Warn
-	if v.outcome != OutcomeRetry {
-		level = r.w.c.log.Error
+	level := r.w.c.log.Error
+	switch {
+	case v.outcome == OutcomeRetry:
+		level = r.w.c.log.Warn
+	case v.failure.Code == CodeCancelled:
+		level = r.w.c.log.Info
 	}
 	level("godwit: run failed", "task", r.job.Task, "job", r.job.ID, "run", r.job.Run, "attempt", r.job.Attempt,
 		"outcome", v.outcome, "code", v.failure.Code, "err", err)

@@ -13,7 +13,11 @@ import (
 	"time"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/async"
 )
+
+// The combinators of package async take promises.
+var _ async.Awaitable[int] = (*godwit.Promise[int])(nil)
 
 func TestProgressLogsAndItemsOfARunningJob(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
