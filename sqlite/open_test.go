@@ -291,3 +291,49 @@ func TestMachineClockGoesOnWhenItIsAheadOfTheWall(t *testing.T) {
 		t.Error("it jumped")
 	}
 }
+
+func TestAJumpOfTheClockEndsNoLease(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s, err := Open(ctx, Config{Path: filepath.Join(t.TempDir(), "test.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	id := godwit.NewID()
+	if _, err := s.StartSession(ctx, godwit.NewSession{ID: id, Lease: time.Minute, Queues: []string{"default"}}); err != nil {
+		t.Fatal(err)
+	}
+	before := s.Now()
+	s.clock.mu.Lock()
+	s.clock.anchor -= time.Hour.Microseconds() // as if the wall clock had been set an hour ahead
+	s.clock.mu.Unlock()
+	rescued, err := s.Rescue(ctx, 10)
+	if err != nil || len(rescued.Sessions) != 0 {
+		t.Errorf("rescue ended %v, %v; want none", rescued.Sessions, err)
+	}
+	infos, err := s.Sessions(ctx)
+	if err != nil || len(infos) != 1 || infos[0].LeaseUntil.Before(before.Add(time.Hour)) {
+		t.Errorf("sessions %+v, %v; want one whose lease was moved by the jump", infos, err)
+	}
+	claim, err := s.Claim(ctx, godwit.ClaimRequest{Session: id, Queue: "default", Limit: 1})
+	if err != nil || claim.Code != "" {
+		t.Errorf("claim answered %q, %v; want the lease to be good", claim.Code, err)
+	}
+}
+
+func TestStoreTimeStandsOverAReopen(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.pass(time.Second)
+	at := b.store.Now()
+	b.pass(-time.Second)
+	b.reopen()
+	if got := b.store.Now(); got.Before(at) {
+		t.Errorf("store time fell from %v to %v over a reopen", at, got)
+	}
+}
