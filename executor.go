@@ -112,10 +112,13 @@ func (r *run) finish(result Payload, err error) {
 		s.Reported = r.said.last()
 		r.w.settler.put(r, s)
 	}
-	r.cancel(nil)
+	r.cancel(nil) // first: a goroutine that the handler left behind may wait for a slot
 	r.release()
-	if r.slot {
-		r.slot = false
+	<-r.parking
+	held := r.slot
+	r.slot, r.over = false, true
+	r.parking <- struct{}{}
+	if held {
 		r.queue.slots.release(1)
 	}
 }

@@ -296,3 +296,53 @@ func TestResumeAndAwaitBearTroubleOfTheStore(t *testing.T) {
 		}
 	})
 }
+
+func TestClosedStoreEndsWaits(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := setup(t, godwit.Config{})
+		p := b.submit(t, "", godwit.SubmitOptions{})
+		time.AfterFunc(time.Minute, func() {
+			if err := b.store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		_, err := p.Await(t.Context())
+		wantCode(t, err, godwit.CodeClosed)
+	})
+}
+
+func TestGoroutineThatAHandlerLeftBehindTakesNoSlot(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := setup(t, oneSlot())
+		left := make(chan error, 2)
+		godwit.Handle(b.Client, double, func(_ context.Context, n int) (int, error) { return 2 * n, nil })
+		p, stop := b.parent(t, func(ctx context.Context, _ string) (string, error) {
+			c, err := double.Submit(ctx, b, 1, godwit.SubmitOptions{Delay: time.Hour})
+			if err != nil {
+				return "", err
+			}
+			for range 2 {
+				go func() {
+					_, err := c.Await(ctx)
+					left <- err
+				}()
+			}
+			wait(time.Second)
+			return "done", nil
+		})
+		defer stop()
+		if got, err := p.Await(t.Context()); got != "done" || err != nil {
+			t.Errorf("got %q, %v", got, err)
+		}
+		if err := errors.Join(<-left, <-left); err == nil {
+			t.Error("what was left behind got an outcome")
+		}
+		again := must[*godwit.Promise[int]](t, "submit")(double.Submit(t.Context(), b, 4, godwit.SubmitOptions{}))
+		if got, err := again.Await(t.Context()); got != 8 || err != nil {
+			t.Errorf("got %d, %v: the slot was lost", got, err)
+		}
+		if s := b.Stats(); s != (godwit.Stats{}) {
+			t.Errorf("got %+v, want nothing at work", s)
+		}
+	})
+}

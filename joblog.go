@@ -86,9 +86,11 @@ func render(b *strings.Builder, prefix string, a slog.Attr) {
 // say keeps a log line until the reporter writes it.
 func (r *run) say(line LogLine) {
 	r.said.mu.Lock()
-	if len(r.said.logs) >= logsBufferedMax {
+	switch {
+	case r.said.over || r.said.full:
+	case len(r.said.logs) >= logsBufferedMax:
 		r.said.dropped++
-	} else if !r.said.over {
+	default:
 		r.said.logs = append(r.said.logs, line)
 	}
 	r.said.mu.Unlock()

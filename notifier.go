@@ -25,6 +25,7 @@ type waiter struct {
 	run      *run                 // that waits; nil outside a handler
 	outcomes map[ID]OutcomeAnswer // guarded by notifier.mu until done is closed
 	open     int                  // guarded by notifier.mu
+	err      error                // why there are none; guarded by notifier.mu until done is closed
 	done     chan struct{}        // closed when open is 0
 }
 
@@ -43,7 +44,7 @@ func (n *notifier) wait(ctx context.Context, ids []ID, r *run) (map[ID]OutcomeAn
 	w := n.join(ids, r)
 	select {
 	case <-w.done:
-		return w.outcomes, nil
+		return w.outcomes, w.err
 	case <-ctx.Done():
 		n.leave(w, ids)
 		return nil, ended(ctx)
@@ -131,6 +132,10 @@ func (n *notifier) step(ctx context.Context) time.Duration {
 	for start := 0; start < len(ids); start += BatchMax {
 		part := ids[start:min(start+BatchMax, len(ids))]
 		answers, err := n.c.store.Outcomes(ctx, part)
+		if err != nil && !passing(err) && ctx.Err() == nil {
+			n.fail(err)
+			return never
+		}
 		if err != nil {
 			n.again(ids[start:])
 			return n.trouble.met(ctx, err)
@@ -168,6 +173,23 @@ func (n *notifier) again(ids []ID) {
 			n.dirty[id] = struct{}{}
 		}
 	}
+}
+
+// fail ends all waits: the store was closed, or is damaged.
+func (n *notifier) fail(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, list := range n.waiting {
+		for _, w := range list {
+			if w.err == nil {
+				w.err = err
+				close(w.done)
+			}
+		}
+	}
+	clear(n.waiting)
+	clear(n.dirty)
+	n.restLocked()
 }
 
 func (n *notifier) deliver(ids []ID, answers []OutcomeAnswer) {

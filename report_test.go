@@ -104,11 +104,15 @@ func TestTooManyLogLinesDoNotFailTheJob(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := setup(t, godwit.Config{})
 		p, stop := b.parent(t, func(ctx context.Context, _ string) (string, error) {
-			for range 30 {
+			for i := range 30 {
 				for range 500 {
 					godwit.Logger(ctx).Info("again")
 				}
+				godwit.SetProgress(ctx, int64(i), 30, "")
 				wait(time.Second)
+				if j := b.job(t, godwit.Info(ctx).ID); j.Progress == nil || j.Progress.Done != int64(i) {
+					t.Errorf("round %d: got progress %v", i, j.Progress)
+				}
 			}
 			return "done", nil
 		})

@@ -23,6 +23,7 @@ type said struct {
 	items    []Payload     // guarded by mu
 	emits    []chan error  // guarded by mu: told when the items are durable
 	busy     chan struct{} // guarded by mu: closed when the report under way is over; nil without one
+	full     bool          // guarded by mu: the job may have no more log lines
 	over     bool          // guarded by mu: the handler returned
 }
 
@@ -80,6 +81,19 @@ func (s *said) end(r Reported, emits []chan error, again bool) {
 	}
 	close(s.busy)
 	s.busy = nil
+}
+
+// overLimit keeps the progress of a report that was refused for its log lines or items, and takes no more lines if it was for those.
+func (s *said) overLimit(r Reported) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.full = s.full || len(r.Items) == 0
+	if s.progress == nil {
+		s.progress = r.Progress
+	}
+	if s.full {
+		s.logs, s.dropped = nil, 0
+	}
 }
 
 // reporter writes what handlers say while they run, that of many runs in one call.
@@ -176,6 +190,10 @@ func (p *reporter) step(ctx context.Context) time.Duration {
 			done <- refusedItem(code)
 		}
 		x.r.said.end(Reported{}, nil, false)
+		if code == CodeLimitReached {
+			x.r.said.overLimit(reports[i].Reported)
+			p.mark(x.r, false)
+		}
 	}
 	if err != nil {
 		return p.trouble.met(ctx, err)

@@ -25,6 +25,7 @@ type run struct {
 	parking chan struct{} // holds one value; taken while the run parks or resumes
 	blocked int           // guarded by parking: awaits that block
 	slot    bool          // guarded by parking
+	over    bool          // guarded by parking: the handler returned
 	parked  atomic.Bool   // the store has the job as waiting; written under parking
 
 	waking atomic.Bool // what an await waited for has settled

@@ -2,6 +2,7 @@ package godwit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -36,7 +37,11 @@ func (c *Client) awaitPart(ctx context.Context, ids []ID) (map[ID]OutcomeAnswer,
 // await waits inside a handler.
 func (r *run) await(ctx context.Context, ids []ID) (map[ID]OutcomeAnswer, error) {
 	found := make(map[ID]OutcomeAnswer, len(ids))
-	answers, err := r.w.store.Outcomes(ctx, ids)
+	var answers []OutcomeAnswer
+	err := r.insist(ctx, "await", func() (err error) {
+		answers, err = r.w.store.Outcomes(r.ctx, ids)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -75,6 +80,9 @@ func (r *run) park(ctx context.Context, ids []ID) error {
 		return ended(ctx)
 	}
 	defer func() { r.parking <- struct{}{} }()
+	if r.over {
+		return &Error{Code: CodeStaleRun, Message: "the handler has returned"}
+	}
 	if err := r.tellParked(ctx, ids); err != nil {
 		return err
 	}
@@ -94,7 +102,11 @@ func (r *run) park(ctx context.Context, ids []ID) error {
 // tellParked parks the run in the store. When what is awaited has settled meanwhile there is nothing to park for: the wait that
 // follows finds it.
 func (r *run) tellParked(ctx context.Context, ids []ID) error {
-	answers, err := r.w.store.Park(ctx, []ParkRequest{{Token: r.token, Await: ids}})
+	var answers []SettleAnswer
+	err := r.insist(ctx, "park", func() (err error) {
+		answers, err = r.w.store.Park(r.ctx, []ParkRequest{{Token: r.token, Await: ids}})
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("park: %w", err)
 	}
@@ -134,22 +146,43 @@ func (r *run) goOn() error {
 		return ended(r.ctx)
 	}
 	r.slot = true
-	t := trouble{log: r.w.c.log, doing: "resume"}
-	for {
-		answers, err := r.w.store.Resume(r.ctx, []Token{r.token})
-		if err == nil {
-			t.over()
-			if answers[0].Code != "" {
-				r.end(ErrLeaseLost)
-				return ended(r.ctx)
-			}
-			break
-		}
-		if !pause(r.ctx, t.met(r.ctx, err)) {
-			return ended(r.ctx)
-		}
+	var answers []SettleAnswer
+	err := r.insist(r.ctx, "resume", func() (err error) {
+		answers, err = r.w.store.Resume(r.ctx, []Token{r.token})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("resume: %w", err)
+	}
+	if answers[0].Code != "" {
+		r.end(ErrLeaseLost)
+		return ended(r.ctx)
 	}
 	r.parked.Store(false)
 	r.watch.goOn()
 	return nil
+}
+
+// insist repeats a call while the store cannot serve, until ctx or the run ends. All such calls may be repeated.
+func (r *run) insist(ctx context.Context, doing string, call func() error) error {
+	t := trouble{log: r.w.c.log, doing: doing}
+	for {
+		err := call()
+		switch {
+		case err == nil:
+			t.over()
+			return nil
+		case r.ctx.Err() != nil:
+			return ended(r.ctx)
+		case !passing(err):
+			return err
+		case !pause(ctx, t.met(ctx, err)):
+			return ended(ctx)
+		}
+	}
+}
+
+// passing reports whether a call that failed so may succeed later.
+func passing(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrOutcomeUnknown)
 }
