@@ -60,6 +60,9 @@ func TestBroadcast(t *testing.T) {
 		want(t, "kept the oldest", fmt.Sprint(collectValues(ctx, newest), newest.Missed()), "[0 1] 6")
 		want(t, "kept the newest", fmt.Sprint(collectValues(ctx, oldest), oldest.Missed()), "[6 7] 6")
 	})
+}
+
+func TestBroadcastEnds(t *testing.T) {
 	bubble(t, "leaving the loop, and the end of the context, end the subscription", func(t *testing.T, ctx context.Context) {
 		var b Broadcast[int]
 		left := subscribe(t, &b, SubscriptionConfig{Buffer: 1})

@@ -46,8 +46,8 @@ func Catch[T any](s *Scope, a Awaitable[T], fn func(ctx context.Context, err err
 	mustAwaitable(a, 0)
 	return goFree(s, func(ctx context.Context) (T, error) {
 		v, err := a.Await(ctx)
-		if err == nil || matchesEnd(ctx, err) {
-			return v, err
+		if err == nil {
+			return v, nil
 		}
 		return placed(ctx, s, func() (T, error) { return fn(ctx, err) })
 	})

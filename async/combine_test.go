@@ -73,6 +73,9 @@ func TestChain(t *testing.T) {
 		want(t, "error", err, ErrScopeEnded)
 		want(t, "runs", runs, 4)
 	})
+}
+
+func TestChainInScope(t *testing.T) {
 	bubble(t, "while it waits it takes no place under the limit", func(t *testing.T, ctx context.Context) {
 		wantNoErr(t, ScopeConfig{Limit: 1}.Run(ctx, func(ctx context.Context, s *Scope) error {
 			r := NewResolver[int](s)

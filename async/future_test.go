@@ -70,6 +70,9 @@ func TestFuture(t *testing.T) {
 		wantNoErr(t, err)
 		want(t, "value", v, 7)
 	})
+}
+
+func TestFutureCancel(t *testing.T) {
 	inScope(t, "Cancel gives the cause to the work and to the outcome", nil, func(t *testing.T, ctx context.Context, s *Scope) {
 		f := Go(s, func(ctx context.Context) (int, error) {
 			err := untilCancelled(ctx)
@@ -105,6 +108,9 @@ func TestFuture(t *testing.T) {
 			t.Fatal(v, err)
 		}
 	})
+}
+
+func TestFutureKinds(t *testing.T) {
 	inScope(t, "Goexit in the work is an error", nil, func(t *testing.T, ctx context.Context, s *Scope) {
 		_, err := Go(s, func(context.Context) (int, error) { runtime.Goexit(); return 0, nil }).Await(ctx)
 		want(t, "error", err, ErrGoexit)
@@ -169,6 +175,7 @@ func TestTaskContext(t *testing.T) {
 				want(t, "deadline", ok, true)
 				return 0, ctx.Err()
 			}).Await(ctx)
+			<-child.Done() // Though the scope goes on.
 			return err
 		}))
 		want(t, "value", kept.Value(key{}), any(7))
@@ -289,6 +296,9 @@ func TestCallbacks(t *testing.T) {
 		r.Resolve(1)
 		want(t, "after the call", r.Future().OnEnd(func(int, error) {})(), false)
 	})
+}
+
+func TestCallbackPanics(t *testing.T) {
 	bubble(t, "a panic lets the others run and reaches the scope", func(t *testing.T, ctx context.Context) {
 		ran := false
 		wantPanicError(t, "callback", func() {

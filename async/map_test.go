@@ -58,6 +58,9 @@ func TestMap(t *testing.T) {
 		}
 		want(t, "the slow one comes last", first[len(first)-1], 0)
 	})
+}
+
+func TestMapBackpressure(t *testing.T) {
 	bubble(t, "is never further ahead of the loop than Ahead", func(t *testing.T, ctx context.Context) {
 		for _, unordered := range []bool{false, true} {
 			var taken, given atomic.Int64
@@ -178,6 +181,9 @@ func TestMapEnds(t *testing.T) {
 		want(t, "let go", let.Load(), true)
 		want(t, "cancelled", cancelled.Load(), true)
 	})
+}
+
+func TestMapEndsWithContext(t *testing.T) {
 	bubble(t, "the end of the context is the last thing given", func(t *testing.T, ctx context.Context) {
 		for _, allErrors := range []bool{false, true} {
 			ctx, cancel := context.WithTimeoutCause(ctx, time.Second, errBoom)
@@ -195,6 +201,9 @@ func TestMapEnds(t *testing.T) {
 			want(t, "values", len(got), 0)
 		}
 	})
+}
+
+func TestMapPanics(t *testing.T) {
 	bubble(t, "a panic of the function or the input goes on in the loop", func(t *testing.T, ctx context.Context) {
 		pe := wantPanicError(t, "ouch", func() {
 			for range Map(ctx, numbers(100), MapConfig{}, func(ctx context.Context, i int) (int, error) {

@@ -64,6 +64,13 @@ func asyncioSyncRows(ctx context.Context, s *async.Scope, m model) error {
 			return context.Cause(ctx)
 		}
 	}
+	return nil
+}
+
+// asyncioSyncRows2 goes on from there.
+func asyncioSyncRows2(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: asyncio.Semaphore around tasks |
 	{
 		err := async.ScopeConfig{Limit: 3}.Run(ctx, func(ctx context.Context, s *async.Scope) error {
@@ -120,6 +127,13 @@ func asyncioSyncRows(ctx context.Context, s *async.Scope, m model) error {
 		size, empty := len(queue), len(queue) == 0
 		use(size, empty)
 	}
+	return nil
+}
+
+// asyncioSyncRows3 goes on from there.
+func asyncioSyncRows3(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: queue.task_done(), queue.join() | standard library
 	{
 		queue := make(chan int, 10)
@@ -174,9 +188,17 @@ func asyncioSyncRows(ctx context.Context, s *async.Scope, m model) error {
 		conn, err := dialer.DialContext(ctx, "tcp", "example.com:80")
 		use(conn, err)
 	}
+	return nil
+}
+
+// asyncioSyncRows4 goes on from there.
+func asyncioSyncRows4(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: start_server(handler) | standard library; a goroutine for each connection
 	{
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		var config net.ListenConfig
+		listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return err
 		}

@@ -74,6 +74,13 @@ func asyncioRows(ctx context.Context, s *async.Scope, m model) error {
 		}
 		use(v)
 	}
+	return nil
+}
+
+// asyncioRows2 goes on from there.
+func asyncioRows2(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: async with timeout(5) | standard library
 	{
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -129,6 +136,13 @@ func asyncioRows(ctx context.Context, s *async.Scope, m model) error {
 		task := async.Go(s, func(ctx context.Context) (int, error) { return compute(), nil })
 		use(task)
 	}
+	return nil
+}
+
+// asyncioRows3 goes on from there.
+func asyncioRows3(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: run_coroutine_threadsafe(c, loop) | a scope may be used by any goroutine
 	{
 		task := async.Go(s, fetch)
@@ -140,7 +154,6 @@ func asyncioRows(ctx context.Context, s *async.Scope, m model) error {
 		if err != nil {
 			return err
 		}
-		defer pool.Stop(ctx)
 		task, err := async.Submit(ctx, pool, fetch)
 		use(task, err)
 	}
@@ -186,6 +199,13 @@ func asyncioRows(ctx context.Context, s *async.Scope, m model) error {
 		r := async.NewResolver[int](s)
 		r.Reject(errors.New("no"))
 	}
+	return nil
+}
+
+// asyncioRows4 goes on from there.
+func asyncioRows4(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: future.done() |
 	{
 		_, done := f.Result()
@@ -241,8 +261,16 @@ func asyncioRows(ctx context.Context, s *async.Scope, m model) error {
 	}
 	//: all_tasks() | a scope waits for all of its tasks, and runtime/pprof shows every goroutine
 	{
-		pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+		err := pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+		use(err)
 	}
+	return nil
+}
+
+// asyncioRows5 goes on from there.
+func asyncioRows5(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: contextvars.ContextVar | standard library
 	{
 		type userKey struct{}

@@ -69,6 +69,13 @@ func javaStateRows(ctx context.Context, s *async.Scope, m model) error {
 		}
 		use(v)
 	}
+	return nil
+}
+
+// javaStateRows2 goes on from there.
+func javaStateRows2(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: getNow(v) |
 	{
 		v := 42
@@ -112,7 +119,8 @@ func javaStateRows(ctx context.Context, s *async.Scope, m model) error {
 	}
 	//: getNumberOfDependents() | left out: for display only, and runtime/pprof shows who waits
 	{
-		pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+		err := pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+		use(err)
 	}
 	//: defaultExecutor() | goroutines need none; a limit belongs to a scope
 	{
@@ -124,6 +132,13 @@ func javaStateRows(ctx context.Context, s *async.Scope, m model) error {
 		pool, err := async.NewPool(async.PoolConfig{Workers: 8, WorkersMin: 8})
 		use(pool, err)
 	}
+	return nil
+}
+
+// javaStateRows3 goes on from there.
+func javaStateRows3(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: ThreadPoolExecutor(2, 8, 1, MINUTES, queue, policy) |
 	{
 		pool, err := async.NewPool(async.PoolConfig{

@@ -68,6 +68,13 @@ func javaRows(ctx context.Context, s *async.Scope, m model) error {
 		})
 		use(cf)
 	}
+	return nil
+}
+
+// javaRows2 goes on from there.
+func javaRows2(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: thenCombine, thenCombineAsync |
 	{
 		cf := async.Go(s, func(ctx context.Context) (int, error) {
@@ -126,6 +133,13 @@ func javaRows(ctx context.Context, s *async.Scope, m model) error {
 		v, err := async.AwaitTimeout(ctx, f, time.Second)
 		use(v, err)
 	}
+	return nil
+}
+
+// javaRows3 goes on from there.
+func javaRows3(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: completeOnTimeout(v, 1, SECONDS) |
 	{
 		v, err := async.AwaitDefault(ctx, f, time.Second, 42)

@@ -75,6 +75,13 @@ func nodeRows(ctx context.Context, s *async.Scope, m model) error {
 		var orders async.Broadcast[int]
 		orders.Close()
 	}
+	return nil
+}
+
+// nodeRows2 goes on from there.
+func nodeRows2(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: events.on(emitter, 'order', { signal }) |
 	{
 		var sub *async.Subscription[int]
@@ -132,6 +139,13 @@ func nodeRows(ctx context.Context, s *async.Scope, m model) error {
 		items := slices.Values([]int{1, 2, 3})
 		use(items)
 	}
+	return nil
+}
+
+// nodeRows3 goes on from there.
+func nodeRows3(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: readable.map(f, { concurrency: 8 }), Transform |
 	{
 		items := slices.Values([]int{1, 2, 3})
@@ -185,6 +199,13 @@ func nodeRows(ctx context.Context, s *async.Scope, m model) error {
 		sum := async.Go(s, func(ctx context.Context) (int, error) { return compute(), nil })
 		use(sum)
 	}
+	return nil
+}
+
+// nodeRows4 goes on from there.
+func nodeRows4(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: AsyncLocalStorage | standard library
 	{
 		type userKey struct{}

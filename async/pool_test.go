@@ -67,6 +67,9 @@ func TestPool(t *testing.T) {
 		synctest.Wait()
 		want(t, "idle", p.Stats().Workers, 2)
 	})
+}
+
+func TestPoolControl(t *testing.T) {
 	inPool(t, "Resize changes the bounds at work", PoolConfig{Workers: 1}, nil, func(t *testing.T, ctx context.Context, p *Pool) {
 		for range 20 {
 			mustGo(t, p, sleeping)

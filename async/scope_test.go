@@ -50,6 +50,9 @@ func TestScope(t *testing.T) {
 			return errBoom
 		}), errBoom)
 	})
+}
+
+func TestScopeFailures(t *testing.T) {
 	bubble(t, "later failures of their own are joined", func(t *testing.T, ctx context.Context) {
 		errLater := errors.New("later")
 		err := Run(ctx, func(_ context.Context, s *Scope) error {
@@ -102,6 +105,9 @@ func TestScope(t *testing.T) {
 			return nil
 		}), context.Canceled)
 	})
+}
+
+func TestScopeLimit(t *testing.T) {
 	bubble(t, "scopes nest, and the inner one ends with the outer", func(t *testing.T, ctx context.Context) {
 		err := Run(ctx, func(_ context.Context, s *Scope) error {
 			s.Go(func(ctx context.Context) error {
@@ -192,6 +198,9 @@ func TestScopePanics(t *testing.T) {
 		var second *PanicError
 		want(t, "second", errors.As(pe.Also, &second), true)
 	})
+}
+
+func TestScopeBodyEnds(t *testing.T) {
 	bubble(t, "a panic of the body goes on as it is when the tasks have ended", func(t *testing.T, ctx context.Context) {
 		ended := false
 		want(t, "panic", panicOf(func() {

@@ -2,6 +2,7 @@ package async
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -74,6 +75,22 @@ func TestPoolUnderLoad(t *testing.T) {
 		want(t, "ended", ended.Load(), accepted.Load())
 		want(t, "counted", p.Stats().Ended, accepted.Load())
 	}
+}
+
+// TestRetiringWorkers submits while the only worker is about to leave because it has found nothing to do.
+func TestRetiringWorkers(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p, err := NewPool(PoolConfig{Workers: 1, IdleTimeout: 1})
+	wantNoErr(t, err)
+	for i := range 5000 {
+		f, err := Submit(ctx, p, value(i))
+		wantNoErr(t, err)
+		v, err := f.Await(ctx)
+		wantNoErr(t, err)
+		want(t, "value", v, i)
+	}
+	wantNoErr(t, p.Stop(ctx))
 }
 
 func TestMapUnderLoad(t *testing.T) {
@@ -156,7 +173,12 @@ func TestSearchingWorkers(t *testing.T) {
 	bubble(t, "of Map", func(t *testing.T, ctx context.Context) {
 		for range 500 {
 			call := pair(make(chan struct{}))
-			wantNoErr(t, ForEach(ctx, numbers(11), MapConfig{Concurrency: 3}, func(ctx context.Context, i int) error {
+			in := func(yield func(int) bool) {
+				_ = yield(0)
+				runtime.Gosched() // The worker does that item and searches for the next.
+				_ = yield(1) && yield(2)
+			}
+			wantNoErr(t, ForEach(ctx, in, MapConfig{Concurrency: 2}, func(ctx context.Context, i int) error {
 				if i == 0 {
 					return nil
 				}

@@ -71,6 +71,13 @@ func jsRows(ctx context.Context, s *async.Scope, m model) error {
 		promise := async.Finally(s, f, func() { fmt.Println("done") })
 		use(promise)
 	}
+	return nil
+}
+
+// jsRows2 goes on from there.
+func jsRows2(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: await p |
 	{
 		v, err := f.Await(ctx)
@@ -125,6 +132,13 @@ func jsRows(ctx context.Context, s *async.Scope, m model) error {
 		})
 		use(promise)
 	}
+	return nil
+}
+
+// jsRows3 goes on from there.
+func jsRows3(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: for await (const x of source) | standard library: iterators
 	{
 		var source iter.Seq2[int, error]
@@ -183,6 +197,13 @@ func jsRows(ctx context.Context, s *async.Scope, m model) error {
 		stop := context.AfterFunc(ctx, func() { fmt.Println("aborted") })
 		defer stop()
 	}
+	return nil
+}
+
+// jsRows4 goes on from there.
+func jsRows4(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
 	//: AbortSignal.abort(reason) | standard library
 	{
 		ctx, abort := context.WithCancelCause(ctx)
