@@ -126,7 +126,7 @@ var weights = []weighted{
 	{60, (*stream).drawRead},
 	{220, (*stream).drawAimed},
 	{10, (*stream).drawOrphans},
-	{40, (*stream).drawGoal},
+	{80, (*stream).drawGoal},
 }
 
 // draw gives the next step.

@@ -14,6 +14,7 @@ import (
 type witness struct {
 	testing.TB
 	model *model.Store
+	cells map[cell][]*states.Row
 	met   map[int]bool // by the row's index
 
 	jobs   map[godwit.ID]godwit.JobAnswer // before the call
@@ -23,9 +24,21 @@ type witness struct {
 }
 
 func newWitness(t testing.TB, m *model.Store) *witness {
-	return &witness{
+	w := &witness{
 		TB: t, model: m, met: map[int]bool{}, jobs: map[godwit.ID]godwit.JobAnswer{}, awaits: map[godwit.ID][]godwit.ID{}, swept: true,
+		cells: map[cell][]*states.Row{},
 	}
+	for i := range states.Table() {
+		row := &states.Table()[i]
+		w.cells[cell{row.Op, row.From}] = append(w.cells[cell{row.Op, row.From}], row)
+	}
+	return w
+}
+
+// cell is an operation on a place.
+type cell struct {
+	op   states.Op
+	from states.Place
 }
 
 // missed names the rows not met.
@@ -141,10 +154,9 @@ func (w *witness) place(id godwit.ID) states.Place {
 // meet marks the row of a cell that has these effects.
 func (w *witness) meet(op states.Op, from states.Place, code godwit.Code, e *godwit.Event) {
 	var found []*states.Row
-	for i := range states.Table() {
-		row := &states.Table()[i]
+	for _, row := range w.cells[cell{op, from}] {
 		switch {
-		case row.Op != op || row.From != from || row.Code != code:
+		case row.Code != code:
 		case e == nil && row.Event == "" && row.To == states.Same:
 			found = append(found, row)
 		case e != nil && row.Event == e.Kind && w.leads(row, e):
@@ -227,18 +239,21 @@ func (w *witness) moved(op states.Op, kinds ...godwit.EventKind) {
 
 // left marks the rows that leave jobs alone, for the places of the jobs that were left alone.
 func (w *witness) left(op states.Op) {
-	w.rest(op, states.None)
+	seen := map[states.Place]bool{states.None: true}
 	for id, a := range w.jobs {
 		if w.now[id] == nil {
-			w.rest(op, placeOf(a))
+			seen[placeOf(a)] = true
 		}
+	}
+	for place := range seen {
+		w.rest(op, place)
 	}
 }
 
 // rest marks the last row of a cell if it changes nothing.
 func (w *witness) rest(op states.Op, from states.Place) {
-	for i := range states.Table() {
-		if row := &states.Table()[i]; row.Op == op && row.From == from && row.When == 0 && !row.Changes() {
+	for _, row := range w.cells[cell{op, from}] {
+		if row.When == 0 && !row.Changes() {
 			w.met[row.Index] = true
 		}
 	}
@@ -246,8 +261,8 @@ func (w *witness) rest(op states.Op, from states.Place) {
 
 // row marks the row with exactly these conditions.
 func (w *witness) row(op states.Op, from states.Place, when states.Cond) {
-	for i := range states.Table() {
-		if row := &states.Table()[i]; row.Op == op && row.From == from && row.When == when {
+	for _, row := range w.cells[cell{op, from}] {
+		if row.When == when {
 			w.met[row.Index] = true
 		}
 	}
