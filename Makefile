@@ -6,6 +6,7 @@ FUZZTIME ?= 10s
 COUNT    ?= 3
 BENCH    ?= .
 OPS      ?= 1000000
+ROUNDS   ?= 200
 
 DIFFERENTIAL_FLAGS ?= -ops=$(OPS) -v
 
@@ -74,6 +75,10 @@ fuzz: ## every fuzz target for FUZZTIME
 .PHONY: differential
 differential: ## one seeded stream of OPS operations through every store, compared at each step
 	$(GO) test ./storetest -run TestDifferential -timeout=60m $(DIFFERENTIAL_FLAGS)
+
+.PHONY: crash
+crash: ## kill the program ROUNDS times, stop it, take its power away; print the figures
+	$(GO) test ./internal/crash -run '^TestCrash$$' -v -timeout=60m -rounds=$(ROUNDS)
 
 .PHONY: bench
 bench: ## the Go benchmarks that match BENCH

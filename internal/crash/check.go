@@ -1,0 +1,206 @@
+package crash
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/godwit-go/godwit"
+)
+
+// Rule names what must hold.
+type Rule string
+
+// The rules. Each is one line of what docs/reliability.md promises.
+const (
+	RuleLost      Rule = "acknowledged is durable: a job that was acknowledged is there and is final in the end"
+	RuleResult    Rule = "the outcome is one that the job may have, and its result is that of its last run"
+	RuleWinner    Rule = "a run is settled once, and handed to one handler"
+	RuleOnce      Rule = "a promise settles once: everybody sees one outcome"
+	RuleGrows     Rule = "run numbers only grow, whatever is refunded"
+	RuleZombie    Rule = "no write of a run that is over is accepted"
+	RuleForgotten Rule = "acknowledged is durable: a settle that was acknowledged is not forgotten"
+	RuleAgain     Rule = "a finished job does not run again, unless somebody retries it"
+	RuleCause     Rule = "a job runs again only for a recorded cause"
+	RuleChild     Rule = "a child is submitted once, however often its parent runs"
+	RuleKey       Rule = "submissions with one idempotency key make one job"
+	RuleUnique    Rule = "one unfinished job at a time holds a unique key"
+	RuleID        Rule = "submissions with one id make one job"
+	RuleOrigin    Rule = "every job was submitted by somebody"
+)
+
+// Violation is a rule that did not hold.
+type Violation struct {
+	Rule Rule
+	Job  godwit.ID
+	Text string
+}
+
+func (v Violation) String() string { return fmt.Sprintf("%s: job %s: %s", v.Rule, v.Job, v.Text) }
+
+// Report is what [Check] found.
+type Report struct {
+	Violations []Violation
+	Figures    Figures
+}
+
+// Check holds the log against the jobs of the drained database, of which finals must have every one.
+func Check(events []Event, finals []Final) Report {
+	c := &checker{events: events, jobs: map[godwit.ID]*history{}}
+	for i, e := range events {
+		c.index(i, e)
+	}
+	for i := range finals {
+		c.history(finals[i].Job.ID).final = &finals[i]
+	}
+	for id, h := range c.jobs {
+		h.id = id
+		h.facts = factsOf(h)
+	}
+	for _, h := range c.sorted() {
+		for _, rule := range []func(*history){
+			c.checkOrigin, c.checkLost, c.checkResult, c.checkWinner, c.checkOnce, c.checkGrows, c.checkZombie, c.checkForgotten,
+			c.checkAgain, c.checkCause, c.checkID,
+		} {
+			rule(h)
+		}
+	}
+	c.checkChildren()
+	c.checkKeys()
+	c.checkUnique()
+	return Report{Violations: c.found, Figures: c.figures()}
+}
+
+// checker holds the log by job.
+type checker struct {
+	events []Event
+	jobs   map[godwit.ID]*history
+	found  []Violation
+}
+
+// history is what the log and the database say of one job.
+type history struct {
+	id    godwit.ID
+	final *Final // nil: the database has no such job
+
+	asked    []entry // submissions under this id
+	met      []entry // acknowledged submissions that this job answered
+	claimed  []entry
+	started  []entry
+	effects  []entry
+	settling []entry
+	settled  []entry
+	cancels  []entry
+	retrying []entry
+	observed []entry
+	facts    []fact // derived
+}
+
+// entry is an event at its place in the log.
+type entry struct {
+	at int
+	Event
+}
+
+// fact is somebody's knowledge that the job has become final.
+type fact struct {
+	at     int
+	state  godwit.State
+	run    int64  // of a settle, otherwise 0
+	result string // of an observed success
+	code   godwit.Code
+	by     Kind
+}
+
+func (c *checker) history(id godwit.ID) *history {
+	h := c.jobs[id]
+	if h == nil {
+		h = &history{}
+		c.jobs[id] = h
+	}
+	return h
+}
+
+func (c *checker) index(at int, e Event) {
+	if e.Kind == Submitting || e.Kind == Submitted {
+		h := c.history(e.Asked)
+		h.asked = append(h.asked, entry{at, e})
+		if e.Kind == Submitted && e.Code == "" {
+			h = c.history(e.Job)
+			h.met = append(h.met, entry{at, e})
+		}
+		return
+	}
+	if e.Job.IsZero() {
+		return
+	}
+	h := c.history(e.Job)
+	lists := map[Kind]*[]entry{
+		Claimed: &h.claimed, Started: &h.started, Effect: &h.effects, Settling: &h.settling, Settled: &h.settled,
+		Cancelled: &h.cancels, Retrying: &h.retrying, Observed: &h.observed,
+	}
+	if list := lists[e.Kind]; list != nil {
+		*list = append(*list, entry{at, e})
+	}
+}
+
+// sorted gives the histories in the order of their ids.
+func (c *checker) sorted() []*history {
+	all := make([]*history, 0, len(c.jobs))
+	for _, h := range c.jobs {
+		all = append(all, h)
+	}
+	slices.SortFunc(all, func(a, b *history) int { return a.id.Compare(b.id) })
+	return all
+}
+
+func (c *checker) violate(rule Rule, job godwit.ID, format string, args ...any) {
+	c.found = append(c.found, Violation{rule, job, fmt.Sprintf(format, args...)})
+}
+
+// factsOf collects who knows that the job is final, and how it ended.
+func factsOf(h *history) (facts []fact) {
+	for _, e := range h.settled {
+		if e.Code == "" && isFinal(e.State) {
+			facts = append(facts, fact{at: e.at, state: e.State, run: e.Run, by: e.Kind})
+		}
+	}
+	for _, e := range h.cancels {
+		if e.Code == "" && isFinal(e.State) {
+			facts = append(facts, fact{at: e.at, state: e.State, by: e.Kind})
+		}
+	}
+	for _, e := range h.observed {
+		if isFinal(e.State) {
+			facts = append(facts, fact{at: e.at, state: e.State, result: e.Result, code: e.Code, by: e.Kind})
+		}
+	}
+	slices.SortFunc(facts, func(a, b fact) int { return a.at - b.at })
+	return facts
+}
+
+func isFinal(s godwit.State) bool {
+	return s == godwit.StateSucceeded || s == godwit.StateFailed || s == godwit.StateCancelled
+}
+
+// there reports whether the database has the job and can show it.
+func (h *history) there() bool { return h.final != nil && h.final.Code == "" }
+
+// args gives what the job was submitted to do.
+func (h *history) args() (a Args, ok bool) {
+	for _, e := range h.asked {
+		if json.Unmarshal([]byte(e.Args), &a) == nil {
+			return a, true
+		}
+	}
+	return a, false
+}
+
+// may reports whether the job may end so.
+func (a Args) may(s godwit.State) bool { return slices.Contains(strings.Split(a.May, ","), string(s)) }
+
+// result gives the result that the database has.
+func (h *history) result() (r Result, ok bool) {
+	return r, json.Unmarshal(h.final.Job.Result.Data, &r) == nil
+}

@@ -1,0 +1,146 @@
+package crash
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/godwit-go/godwit"
+)
+
+// StoppedMark is in the Point of a life that was stopped for a while before its end.
+const StoppedMark = "stopped"
+
+// Figures tell what a series of rounds amounted to.
+type Figures struct {
+	Lives        int            // starts of the program
+	Ends         map[string]int // by how the life ended
+	Acknowledged int            // jobs whose submission was acknowledged
+	Unknown      int            // submissions whose outcome the program did not live to learn
+	Settled      map[godwit.State]int
+	Lost         int                 // acknowledged and not final in the end
+	Runs         int64               // handed out in all
+	Again        map[string]int      // runs after a job's first, by the recorded cause
+	Refused      map[godwit.Code]int // settles that came too late, by the refusal
+	Late         int                 // settles of runs already ended or lost that were sent on purpose
+	LateTaken    int                 // of those, settles that came in time all the same
+	Observed     int                 // outcomes of promises
+
+	// Back is the longest time from a restart to the next start of a job that had been interrupted for the first time: from the second
+	// time on a job waits by design. Lives that were stopped for a while do not count.
+	Back  time.Duration
+	Backs int // such jobs
+}
+
+func (c *checker) figures() Figures {
+	f := Figures{
+		Ends: map[string]int{}, Settled: map[godwit.State]int{}, Again: map[string]int{}, Refused: map[godwit.Code]int{},
+	}
+	for _, e := range c.events {
+		switch e.Kind {
+		case Life:
+			f.Lives++
+			f.Ends[e.Point]++
+		case Settled:
+			if e.Code != "" {
+				f.Refused[e.Code]++
+			}
+			if e.Zombie {
+				f.Late++
+			}
+			if e.Zombie && e.Code == "" {
+				f.LateTaken++
+			}
+		case Observed:
+			f.Observed++
+		}
+	}
+	for _, h := range c.jobs {
+		f.add(h)
+	}
+	for _, v := range c.found {
+		if v.Rule == RuleLost {
+			f.Lost++
+		}
+	}
+	c.timeBacks(&f)
+	return f
+}
+
+func (f *Figures) add(h *history) {
+	if len(h.met) > 0 {
+		f.Acknowledged++
+	}
+	for i, e := range h.asked {
+		if e.Kind == Submitting && (i+1 == len(h.asked) || h.asked[i+1].Kind == Submitting) {
+			f.Unknown++
+		}
+	}
+	if !h.there() {
+		return
+	}
+	f.Settled[h.final.Job.State]++
+	f.Runs += h.final.Job.Run
+	for _, a := range h.final.Attempts {
+		if a.Run < h.final.Job.Run {
+			f.Again[a.Outcome]++
+		}
+	}
+}
+
+// timeBacks looks for the runs that ended with the life of the program.
+func (c *checker) timeBacks(f *Figures) {
+	restarts := map[int]int64{}
+	for _, e := range c.events {
+		switch {
+		case e.Kind == Restarted:
+			restarts[e.Life] = e.At
+		case e.Kind == Life && strings.Contains(e.Point, StoppedMark):
+			delete(restarts, e.Life)
+		}
+	}
+	for _, h := range c.jobs {
+		for i := 1; i < len(h.claimed); i++ {
+			before, next := h.claimed[i-1], h.claimed[i]
+			restarted, ok := restarts[next.Life]
+			if !ok || next.Life != before.Life+1 || before.Crashes != 0 || next.Crashes != 1 {
+				continue
+			}
+			f.Backs++
+			f.Back = max(f.Back, time.Duration(next.At-restarted)*time.Microsecond)
+		}
+	}
+}
+
+// String renders the figures, one a line.
+func (f Figures) String() string {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-34s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("lives of the program", "%d", f.Lives)
+	line("ends", "%s", counts(f.Ends))
+	line("jobs acknowledged", "%d", f.Acknowledged)
+	line("submissions cut off, then repeated", "%d", f.Unknown)
+	line("settled", "%s", counts(f.Settled))
+	line("lost", "%d", f.Lost)
+	line("outcomes observed", "%d", f.Observed)
+	line("runs", "%d", f.Runs)
+	line("run again by design", "%s", counts(f.Again))
+	line("settles refused", "%s", counts(f.Refused))
+	line("late settles sent on purpose", "%d, of which %d came in time", f.Late, f.LateTaken)
+	line("restart to next start, longest", "%v (of %d jobs interrupted for the first time)", f.Back.Round(time.Millisecond), f.Backs)
+	return b.String()
+}
+
+// counts renders a map of counts, sorted by name.
+func counts[K ~string](m map[K]int) string {
+	parts, sum := make([]string, 0, len(m)), 0
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		parts = append(parts, fmt.Sprintf("%s %d", k, m[k]))
+		sum += m[k]
+	}
+	return fmt.Sprintf("%d (%s)", sum, strings.Join(parts, ", "))
+}
