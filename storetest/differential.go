@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/model"
@@ -84,7 +83,6 @@ type duel struct {
 	ctx     context.Context
 	cfg     Config
 	clock   *Clock
-	floor   time.Time // the clock is not set back to before the last reopening
 	model   *model.Store
 	store   godwit.Store
 	told    *eventLog // of the model
@@ -123,9 +121,6 @@ func (d *duel) close() {
 func (d *duel) play(s *step) (answer any, diff string) {
 	d.Helper()
 	d.clock.Advance(s.move)
-	if d.clock.Now().Before(d.floor) {
-		d.clock.Set(d.floor)
-	}
 	if s.move != 0 || s.reopen {
 		if diff := difference(d.store.Now(), d.model.Now()); diff != "" {
 			return nil, "store time:\n" + diff
@@ -171,8 +166,6 @@ func (d *duel) reopen() string {
 	d.store = d.cfg.Reopen(d.TB, d.store, d.clock)
 	d.heard = watch(d.store)
 	d.model.Reopen()
-	d.floor = d.model.Now()
-	d.clock.Set(d.floor)
 	if d.witness != nil {
 		d.witness.reopened()
 	}

@@ -348,11 +348,15 @@ func ruleReopen(r *rig) {
 	r.ok(r.store.PauseQueue(r.ctx, "queue", true))
 	before := allJobs(r.ctx, r.TB, r.store, 10)
 	log := r.logs(token.Job, 0, 10)
+	r.clock.Advance(time.Second)
+	now := r.now()
+	r.clock.Advance(-time.Hour)
 	if r.events != nil {
 		r.events.stop()
 	}
 	r.store = r.cfg.Reopen(r.TB, r.store, r.clock)
 	r.events = watch(r.store)
+	r.want("store time, when the clock was set back meanwhile", r.now(), now)
 	r.want("the jobs", allJobs(r.ctx, r.TB, r.store, 10), before)
 	r.want("the log", r.logs(token.Job, 0, 10), log)
 	r.code("a claim before a heartbeat", r.claim(worker, "queue", 1).Code, godwit.CodeLeaseExpired)
