@@ -75,8 +75,9 @@ func ExampleScopeConfig_Run() {
 
 func ExamplePanicError() {
 	defer func() {
-		pe := recover().(*async.PanicError)
-		fmt.Println("panicked with", pe.Value, "and has its stack:", len(pe.Stack) > 0)
+		if pe, ok := recover().(*async.PanicError); ok {
+			fmt.Println("panicked with", pe.Value, "and has its stack:", len(pe.Stack) > 0)
+		}
 	}()
 	_ = async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
 		s.Go(func(ctx context.Context) error { panic("ouch") })

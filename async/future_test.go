@@ -91,7 +91,7 @@ func TestFutureCancel(t *testing.T) {
 	})
 	bubble(t, "work cancelled before it starts does not start", func(t *testing.T, ctx context.Context) {
 		wantNoErr(t, ScopeConfig{Limit: 1}.Run(ctx, func(ctx context.Context, s *Scope) error {
-			s.Go(func(context.Context) error { time.Sleep(time.Second); return nil })
+			s.Go(func(context.Context) error { nap(time.Second); return nil })
 			f := Delay(s, 0, func(context.Context) (int, error) { t.Error("started"); return 0, nil })
 			synctest.Wait()
 			f.Cancel(nil)
@@ -265,7 +265,7 @@ func TestCallbacks(t *testing.T) {
 			f.OnSuccess(func(int) { order = append(order, "registered in a callback") })
 		})
 		f.OnEnd(func(int, error) { order = append(order, "last") })
-		time.Sleep(2 * time.Second)
+		nap(2 * time.Second)
 		f.OnSuccess(func(int) { order = append(order, "late") })
 		wanted := []string{"end 7 <nil>", "success 7", "last", "registered in a callback", "late"}
 		if !slices.Equal(order, wanted) {
@@ -277,11 +277,11 @@ func TestCallbacks(t *testing.T) {
 		var order []int
 		add := func(i int) { mu.Lock(); order = append(order, i); mu.Unlock() }
 		f := Go(s, value(1))
-		f.OnEnd(func(int, error) { time.Sleep(time.Second); add(1) })
+		f.OnEnd(func(int, error) { nap(time.Second); add(1) })
 		synctest.Wait()
 		f.OnEnd(func(int, error) { add(2) })
 		add(0)
-		time.Sleep(2 * time.Second)
+		nap(2 * time.Second)
 		mu.Lock()
 		defer mu.Unlock()
 		if !slices.Equal(order, []int{0, 1, 2}) {
@@ -327,7 +327,7 @@ func TestCallbackPanics(t *testing.T) {
 		f := Go(s, after(time.Second, 7, nil))
 		f.OnEnd(func(int, error) { runtime.Goexit() })
 		f.OnEnd(func(int, error) { ran = true })
-		time.Sleep(2 * time.Second)
+		nap(2 * time.Second)
 		synctest.Wait()
 		want(t, "the other ran", ran, true)
 	})

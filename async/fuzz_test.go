@@ -29,9 +29,13 @@ func (p *tape) next(n int) int {
 func (p *tape) pause() time.Duration { return time.Duration(p.next(5)) * time.Millisecond }
 
 var fuzzSeeds = [][]byte{
-	{}, {1, 2, 3, 4, 5, 6, 7, 8, 9}, {3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4, 6},
-	{0, 0, 4, 0, 3, 3, 3, 2, 1, 0, 9, 9, 9, 1, 1, 1, 2, 2, 2, 200, 100, 50}, {255, 254, 253, 7, 7, 7, 0, 1, 0, 1, 0, 1, 0, 1},
-	{2, 5, 2, 4, 2, 3, 2, 2, 2, 1, 2, 0, 5, 5, 5, 5, 4, 4, 4, 4, 3, 3, 3, 3}, {9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0},
+	{},
+	{1, 2, 3, 4, 5, 6, 7, 8, 9},
+	{3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4, 6},
+	{0, 0, 4, 0, 3, 3, 3, 2, 1, 0, 9, 9, 9, 1, 1, 1, 2, 2, 2, 200, 100, 50},
+	{255, 254, 253, 7, 7, 7, 0, 1, 0, 1, 0, 1, 0, 1},
+	{2, 5, 2, 4, 2, 3, 2, 2, 2, 1, 2, 0, 5, 5, 5, 5, 4, 4, 4, 4, 3, 3, 3, 3},
+	{9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0},
 }
 
 func fuzzBubble(f *testing.F, test func(t *testing.T, ctx context.Context, p *tape)) {
@@ -60,7 +64,7 @@ func FuzzScope(f *testing.F) {
 			fs := []*Future[int]{Resolved(0)}
 			for len(*p) > 0 {
 				fs = append(fs, fuzzTask(p, s, fs, &begun, &ended, errTask))
-				time.Sleep(p.pause())
+				nap(p.pause())
 				if p.next(60) == 59 {
 					s.Stop()
 				}
@@ -180,7 +184,7 @@ func FuzzPool(f *testing.F) {
 		var accepted, settled atomic.Int64
 		for len(*p) > 0 {
 			fuzzPoolStep(t, ctx, p, pool, &accepted, &settled)
-			time.Sleep(p.pause())
+			nap(p.pause())
 		}
 		timed, cancel := context.WithTimeout(ctx, p.pause())
 		defer cancel()

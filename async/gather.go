@@ -123,9 +123,11 @@ func (g *gather[T, A]) close() {
 	for i := range g.watchers {
 		w := &g.watchers[i]
 		if w.listener == nil {
-			continue
+			continue // It was settled already, or is foreign.
 		}
-		any(g.inputs[i]).(*Future[T]).unwatch(w)
+		if f, ok := any(g.inputs[i]).(*Future[T]); ok {
+			f.unwatch(w)
+		}
 	}
 	g.foreign.Wait()
 	select {

@@ -14,6 +14,12 @@ import (
 	"time"
 )
 
+// exhaust runs a Map to its end.
+func exhaust[T any](results iter.Seq2[T, error]) error {
+	_, err := Collect(results)
+	return err
+}
+
 func double(_ context.Context, i int) (int, error) { return 2 * i, nil }
 
 func TestMap(t *testing.T) {
@@ -36,7 +42,7 @@ func TestMap(t *testing.T) {
 	bubble(t, "runs as many at once as it may, and keeps the order", func(t *testing.T, ctx context.Context) {
 		start := time.Now()
 		got, err := Collect(Map(ctx, numbers(9), MapConfig{Concurrency: 3}, func(ctx context.Context, i int) (int, error) {
-			time.Sleep(time.Duration(3-i%3) * time.Second)
+			nap(time.Duration(3-i%3) * time.Second)
 			return i, nil
 		}))
 		wantNoErr(t, err)
@@ -49,7 +55,7 @@ func TestMap(t *testing.T) {
 		var first []int
 		for v, err := range Map(ctx, numbers(3000), MapConfig{Concurrency: 2, Unordered: true, Ahead: 8}, func(ctx context.Context, i int) (int, error) {
 			if i == 0 {
-				time.Sleep(time.Hour)
+				nap(time.Hour)
 			}
 			return i, nil
 		}) {
@@ -78,19 +84,20 @@ func TestMapBackpressure(t *testing.T) {
 				wantNoErr(t, err)
 				given.Add(1)
 				if given.Load()%50 == 0 {
-					time.Sleep(time.Second)
+					nap(time.Second)
 				}
 			}
 		}
 	})
 	bubble(t, "by default it is not far ahead when the work is slow", func(t *testing.T, ctx context.Context) {
 		var begun atomic.Int64
-		for range Map(ctx, numbers(100), MapConfig{Concurrency: 3}, func(ctx context.Context, i int) (int, error) {
+		for _, err := range Map(ctx, numbers(100), MapConfig{Concurrency: 3}, func(ctx context.Context, i int) (int, error) {
 			begun.Add(1)
-			time.Sleep(time.Second)
+			nap(time.Second)
 			return i, nil
 		}) {
-			time.Sleep(time.Hour)
+			wantNoErr(t, err)
+			nap(time.Hour)
 			break
 		}
 		if n := begun.Load(); n > 7 {
@@ -108,7 +115,8 @@ func TestMapBackpressure(t *testing.T) {
 		}
 		items2 := 0
 		go func() { items <- 1 }()
-		for range Map(ctx, in, MapConfig{}, double) {
+		for _, err := range Map(ctx, in, MapConfig{}, double) {
+			wantNoErr(t, err)
 			if items2++; items2 == 3 {
 				close(items)
 			} else {
@@ -134,7 +142,7 @@ func TestMapEnds(t *testing.T) {
 			got, err := Collect(Map(ctx, numbers(100), MapConfig{Concurrency: 2, Unordered: unordered}, func(ctx context.Context, i int) (int, error) {
 				switch i {
 				case 5:
-					time.Sleep(time.Second)
+					nap(time.Second)
 					return 0, errBoom
 				case 6:
 					cancelled = untilCancelled(ctx) != nil
@@ -170,12 +178,13 @@ func TestMapEnds(t *testing.T) {
 			for i := 0; yield(i); i++ {
 			}
 		}
-		for range Map(ctx, in, MapConfig{Concurrency: 2, Unordered: true}, func(ctx context.Context, i int) (int, error) {
+		for _, err := range Map(ctx, in, MapConfig{Concurrency: 2, Unordered: true}, func(ctx context.Context, i int) (int, error) {
 			if i > 0 {
 				cancelled.Store(untilCancelled(ctx) != nil)
 			}
 			return i, nil
 		}) {
+			wantNoErr(t, err)
 			break
 		}
 		want(t, "let go", let.Load(), true)
@@ -205,19 +214,18 @@ func TestMapEndsWithContext(t *testing.T) {
 
 func TestMapPanics(t *testing.T) {
 	bubble(t, "a panic of the function or the input goes on in the loop", func(t *testing.T, ctx context.Context) {
-		pe := wantPanicError(t, "ouch", func() {
-			for range Map(ctx, numbers(100), MapConfig{}, func(ctx context.Context, i int) (int, error) {
+		wantPanicError(t, "ouch", func() {
+			_ = exhaust(Map(ctx, numbers(100), MapConfig{}, func(ctx context.Context, i int) (int, error) {
 				if i == 50 {
 					panickingFunction()
 				}
 				return i, nil
-			}) {
-			}
+			}))
+		}, func(pe *PanicError) {
+			want(t, "names the function", strings.Contains(string(pe.Stack), "panickingFunction"), true)
 		})
-		want(t, "names the function", strings.Contains(string(pe.Stack), "panickingFunction"), true)
 		wantPanicError(t, "input", func() {
-			for range Map(ctx, func(func(int) bool) { panic("input") }, MapConfig{}, double) {
-			}
+			_ = exhaust(Map(ctx, func(func(int) bool) { panic("input") }, MapConfig{}, double))
 		})
 		wantPanicError(t, "ouch", func() {
 			_ = ForEach(ctx, numbers(3), MapConfig{}, func(context.Context, int) error { panickingFunction(); return nil })
@@ -225,7 +233,8 @@ func TestMapPanics(t *testing.T) {
 	})
 	bubble(t, "a panic of the loop goes on when all calls have ended", func(t *testing.T, ctx context.Context) {
 		want(t, "panic", panicOf(func() {
-			for range Map(ctx, numbers(100), MapConfig{}, double) {
+			for _, err := range Map(ctx, numbers(100), MapConfig{}, double) {
+				wantNoErr(t, err)
 				panic("loop")
 			}
 		}), any("loop"))

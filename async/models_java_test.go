@@ -106,11 +106,10 @@ func javaRows2(ctx context.Context, s *async.Scope, m model) error {
 	//: handle, handleAsync | in a task there are both, the value and the error
 	{
 		cf := async.Go(s, func(ctx context.Context) (string, error) {
-			v, err := f.Await(ctx)
-			if err != nil {
-				return "none", nil
+			if v, err := f.Await(ctx); err == nil {
+				return strconv.Itoa(v), nil
 			}
-			return strconv.Itoa(v), nil
+			return "none", nil
 		})
 		use(cf)
 	}

@@ -218,7 +218,7 @@ func jsRows4(ctx context.Context, s *async.Scope, m model) error {
 	}
 	//: AbortSignal.any([a, b]) | standard library
 	{
-		var other context.Context = ctx
+		other := context.WithoutCancel(ctx)
 		both, abort := context.WithCancelCause(ctx)
 		stop := context.AfterFunc(other, func() { abort(context.Cause(other)) })
 		defer stop()
@@ -226,7 +226,7 @@ func jsRows4(ctx context.Context, s *async.Scope, m model) error {
 	}
 	//: fetch(url, { signal }) | standard library
 	{
-		req, err := http.NewRequestWithContext(ctx, "GET", "https://example.com", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://example.com", nil)
 		use(req, err)
 	}
 	return nil

@@ -66,7 +66,7 @@ func (p *Pool) Stop(ctx context.Context) error {
 	cut := p.awaitQuiet(ctx)
 	if cut != nil {
 		p.abandon()
-		p.awaitQuiet(context.WithoutCancel(ctx))
+		_ = p.awaitQuiet(context.WithoutCancel(ctx)) // That context does not end.
 	}
 	p.dismissAll()
 	p.stopErr = p.outcome(cut)

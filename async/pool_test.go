@@ -27,7 +27,7 @@ func inPool(t *testing.T, name string, cfg PoolConfig, wanted error, test func(t
 	})
 }
 
-func sleeping(context.Context) error { time.Sleep(time.Second); return nil }
+func sleeping(context.Context) error { nap(time.Second); return nil }
 
 func mustGo(t *testing.T, p *Pool, fn func(context.Context) error) {
 	t.Helper()
@@ -63,7 +63,7 @@ func TestPool(t *testing.T) {
 		}
 		wantNoErr(t, p.Drain(ctx))
 		want(t, "busy", p.Stats().Workers, 5)
-		time.Sleep(2 * time.Minute)
+		nap(2 * time.Minute)
 		synctest.Wait()
 		want(t, "idle", p.Stats().Workers, 2)
 	})
@@ -79,7 +79,7 @@ func TestPoolControl(t *testing.T) {
 		synctest.Wait()
 		want(t, "grown", p.Stats().Workers, 4)
 		wantNoErr(t, p.Resize(1, 2))
-		time.Sleep(1500 * time.Millisecond)
+		nap(1500 * time.Millisecond)
 		want(t, "shrunk", p.Stats().Running, 2)
 		want(t, "shrunk", p.Stats().Workers, 2)
 		want(t, "text", p.Resize(3, 2).Error(), "async: WorkersMin must be at most 2, got 3")

@@ -17,9 +17,9 @@ func TestScope(t *testing.T) {
 		wantNoErr(t, Run(ctx, func(_ context.Context, s *Scope) error {
 			for range 3 {
 				s.Go(func(context.Context) error {
-					time.Sleep(time.Second)
+					nap(time.Second)
 					s.Go(func(context.Context) error {
-						time.Sleep(time.Second)
+						nap(time.Second)
 						done.Add(1)
 						return nil
 					})
@@ -68,7 +68,7 @@ func TestScopeFailures(t *testing.T) {
 		err := Run(ctx, func(_ context.Context, s *Scope) error {
 			for range ErrorsMax + 9 {
 				s.Go(func(context.Context) error {
-					time.Sleep(time.Second)
+					nap(time.Second)
 					return errors.New("one of many")
 				})
 			}
@@ -116,7 +116,7 @@ func TestScopeLimit(t *testing.T) {
 					return nil
 				})
 			})
-			s.Go(func(context.Context) error { time.Sleep(time.Second); return errBoom })
+			s.Go(func(context.Context) error { nap(time.Second); return errBoom })
 			return nil
 		})
 		want(t, "error", err, errBoom)
@@ -127,7 +127,7 @@ func TestScopeLimit(t *testing.T) {
 			for range 10 {
 				s.Go(func(context.Context) error {
 					most.Store(max(most.Load(), running.Add(1)))
-					time.Sleep(time.Second)
+					nap(time.Second)
 					running.Add(-1)
 					return nil
 				})
@@ -140,7 +140,7 @@ func TestScopeLimit(t *testing.T) {
 		var kept *Scope
 		wantNoErr(t, ScopeConfig{Limit: 1}.Run(ctx, func(_ context.Context, s *Scope) error {
 			kept = s
-			sleeping := func(context.Context) error { time.Sleep(time.Second); return nil }
+			sleeping := func(context.Context) error { nap(time.Second); return nil }
 			want(t, "first", s.TryGo(sleeping), true)
 			want(t, "second", s.TryGo(sleeping), false)
 			return nil
@@ -151,15 +151,16 @@ func TestScopeLimit(t *testing.T) {
 
 func TestScopePanics(t *testing.T) {
 	bubble(t, "a panic of a task reaches the caller with its stack and value", func(t *testing.T, ctx context.Context) {
-		pe := wantPanicError(t, "ouch", func() {
+		wantPanicError(t, "ouch", func() {
 			_ = Run(ctx, func(_ context.Context, s *Scope) error {
 				s.Go(untilCancelled)
 				s.Go(func(context.Context) error { panickingFunction(); return nil })
 				return nil
 			})
+		}, func(pe *PanicError) {
+			want(t, "names the function", strings.Contains(string(pe.Stack), "panickingFunction"), true)
+			want(t, "Error has the stack", strings.Contains(pe.Error(), "panickingFunction"), true)
 		})
-		want(t, "names the function", strings.Contains(string(pe.Stack), "panickingFunction"), true)
-		want(t, "Error has the stack", strings.Contains(pe.Error(), "panickingFunction"), true)
 	})
 	bubble(t, "a panic of a future's task cannot be swallowed", func(t *testing.T, ctx context.Context) {
 		wantPanicError(t, "ouch", func() {
@@ -172,7 +173,7 @@ func TestScopePanics(t *testing.T) {
 		})
 	})
 	bubble(t, "a panic keeps its first stack through nested scopes and the errors beside it", func(t *testing.T, ctx context.Context) {
-		pe := wantPanicError(t, error(errBoom), func() {
+		wantPanicError(t, errBoom, func() {
 			_ = Run(ctx, func(ctx context.Context, s *Scope) error {
 				s.Go(func(ctx context.Context) error {
 					return Run(ctx, func(ctx context.Context, s *Scope) error {
@@ -183,20 +184,22 @@ func TestScopePanics(t *testing.T) {
 				s.Go(func(ctx context.Context) error { <-ctx.Done(); return errors.New("beside") })
 				return nil
 			})
+		}, func(pe *PanicError) {
+			want(t, "also", pe.Also.Error(), "beside")
+			wantErr(t, pe, errBoom)
 		})
-		want(t, "also", pe.Also.Error(), "beside")
-		wantErr(t, pe, errBoom)
 	})
 	bubble(t, "a second panic is not lost", func(t *testing.T, ctx context.Context) {
-		pe := panicOf(func() {
+		wantPanicError(t, "one", func() {
 			_ = Run(ctx, func(_ context.Context, s *Scope) error {
 				s.Go(func(context.Context) error { panic("one") })
 				s.Go(func(context.Context) error { panic("one") })
 				return nil
 			})
-		}).(*PanicError)
-		var second *PanicError
-		want(t, "second", errors.As(pe.Also, &second), true)
+		}, func(pe *PanicError) {
+			var second *PanicError
+			want(t, "second", errors.As(pe.Also, &second), true)
+		})
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 var errBoom = errors.New("boom")
@@ -90,14 +91,20 @@ func wantPanic(t *testing.T, part string, fn func()) {
 	}
 }
 
-func wantPanicError(t *testing.T, value any, fn func()) *PanicError {
+// wantPanicError looks for a *PanicError of value, and gives it to the checks.
+func wantPanicError(t *testing.T, value any, fn func(), checks ...func(*PanicError)) {
 	t.Helper()
 	pe, ok := panicOf(fn).(*PanicError)
 	if !ok || pe.Value != value {
 		t.Fatalf("got the panic %v, want a *PanicError of %v", pe, value)
 	}
-	return pe
+	for _, check := range checks {
+		check(pe)
+	}
 }
+
+// nap lets the fake time of a bubble pass. It is for bubbles only: elsewhere it would wait.
+func nap(d time.Duration) { <-time.After(d) }
 
 func value[T any](v T) func(context.Context) (T, error) {
 	return func(context.Context) (T, error) { return v, nil }

@@ -110,7 +110,8 @@ func TestMapUnderLoad(t *testing.T) {
 		want(t, "sum", sum, 30_000*29_999)
 	}
 	for range 200 {
-		for range Map(ctx, numbers(100), MapConfig{Concurrency: 4}, double) {
+		for _, err := range Map(ctx, numbers(100), MapConfig{Concurrency: 4}, double) {
+			wantNoErr(t, err)
 			break
 		}
 	}
