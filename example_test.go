@@ -32,7 +32,7 @@ func Example() {
 	if err := c.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
-	defer c.Stop(ctx)
+	defer c.Stop(ctx) //nolint:errcheck // the example ends here
 
 	p, err := shout.Submit(ctx, c, "hello", godwit.SubmitOptions{}) // durable when it returns
 	if err != nil {
@@ -98,7 +98,7 @@ func ExampleAwaitAll() {
 	if err := c.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
-	defer c.Stop(ctx)
+	defer c.Stop(ctx) //nolint:errcheck // the example ends here
 
 	p, err := sum.Submit(ctx, c, 10, godwit.SubmitOptions{})
 	if err != nil {
@@ -118,7 +118,7 @@ func ExamplePermanent() {
 	if err := c.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
-	defer c.Stop(ctx)
+	defer c.Stop(ctx) //nolint:errcheck // the example ends here
 	p, err := fetch.Submit(ctx, c, "https://example.com/gone", godwit.SubmitOptions{})
 	if err != nil {
 		log.Fatal(err)
@@ -145,7 +145,7 @@ func ExampleClient_Cancel() {
 	if err := c.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
-	defer c.Stop(ctx)
+	defer c.Stop(ctx) //nolint:errcheck // the example ends here
 	p, err := count.Submit(ctx, c, 1, godwit.SubmitOptions{})
 	if err != nil {
 		log.Fatal(err)
@@ -177,7 +177,7 @@ func ExampleEmit() {
 	if err := c.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
-	defer c.Stop(ctx)
+	defer c.Stop(ctx) //nolint:errcheck // the example ends here
 	p, err := search.Submit(ctx, c, "rain", godwit.SubmitOptions{})
 	if err != nil {
 		log.Fatal(err)
@@ -232,7 +232,7 @@ func ExampleMiddleware() {
 	if err := c.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
-	defer c.Stop(ctx)
+	defer c.Stop(ctx) //nolint:errcheck // the example ends here
 	p, err := greet.Submit(ctx, c, "ann", godwit.SubmitOptions{})
 	if err != nil {
 		log.Fatal(err)
