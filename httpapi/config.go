@@ -1,0 +1,86 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/godwit-go/godwit"
+)
+
+// Bounds and their defaults.
+const (
+	WaitMaxDefault       = time.Minute
+	WaitersMaxDefault    = 4096
+	BodyBytesMaxDefault  = 256 << 20
+	RequestBytesMax      = godwit.PayloadMax + 64<<10    // bytes of a body in JSON
+	BatchLineMax         = godwit.PayloadMax + 256<<10   // bytes of a line of a batch
+	BatchRequestBytesMax = godwit.BatchBytesMax + 32<<20 // bytes of a batch
+	BulkMax              = 10_000                        // jobs that one call by filter looks at
+)
+
+const (
+	bulkConcurrency       = 32
+	changesBuffered       = 4096            // events
+	pollIntervalUnwatched = time.Second     // of who waits for a change of a store that tells none
+	pollIntervalWatched   = 5 * time.Second // ... of one that tells
+	readAfterWaitTimeout  = 5 * time.Second
+	readyTimeout          = 2 * time.Second
+	retryAfter            = "1" // seconds
+)
+
+const (
+	contentTypeJSON    = "application/json"
+	contentTypeProblem = "application/problem+json"
+
+	headerIdempotencyKey    = "Idempotency-Key"
+	headerIdempotentReplay  = "Idempotent-Replayed"
+	headerPreferenceApplied = "Preference-Applied"
+)
+
+// Config makes a handler. The zero value is useful.
+type Config struct {
+	// Logger takes what must not be shown to callers: causes of 5xx answers and panics. Defaults to slog.Default().
+	Logger *slog.Logger
+
+	// Ready says why the process cannot serve now, besides a store that does not answer. Defaults to nothing.
+	Ready func(ctx context.Context) error
+	// Metrics serves /metrics. Defaults to none: 404.
+	Metrics http.Handler
+	// Observe is told of every request when it was answered. It must not block. Defaults to nobody.
+	Observe func(Observation)
+
+	// WaitMax bounds what Prefer: wait=N may ask for; more is cut to it. Defaults to [WaitMaxDefault]; negative: nobody waits.
+	WaitMax time.Duration
+	// WaitersMax bounds the requests that wait at a time; further ones are answered at once, with a Retry-After. Defaults to
+	// [WaitersMaxDefault].
+	WaitersMax int
+	// BodyBytesMax bounds the bytes of request bodies held in memory at a time, over all requests; a request over it is answered 429.
+	// Defaults to [BodyBytesMaxDefault].
+	BodyBytesMax int64
+}
+
+// Observation is one request as it was answered.
+type Observation struct {
+	Route    string // as in the table of routes: "GET /v1/jobs/{id}"; empty for an unknown one
+	Status   int
+	Code     godwit.Code // of the problem, if it was one
+	Duration time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.WaitMax == 0 {
+		c.WaitMax = WaitMaxDefault
+	}
+	if c.WaitersMax <= 0 {
+		c.WaitersMax = WaitersMaxDefault
+	}
+	if c.BodyBytesMax <= 0 {
+		c.BodyBytesMax = BodyBytesMaxDefault
+	}
+	return c
+}

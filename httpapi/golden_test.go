@@ -1,0 +1,151 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/httpapi"
+)
+
+var update = flag.Bool("update", false, "write what is answered into the scripts")
+
+// A script is a list of exchanges, each with a title after "###", a request, and after "<<<" what is answered. Ids are numbered
+// as they come up; {{id1}} stands for the first in requests too, {{etag}} for the newest tag. "@2s" before a request lets that time
+// pass. Time is virtual.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.http")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".http"), func(t *testing.T) {
+			t.Parallel()
+			before, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var after string
+			synctest.Test(t, func(t *testing.T) { after = play(t, setup(t, httpapi.Config{}), string(before)) })
+			if *update {
+				if err := os.WriteFile(file, []byte(after), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if after != string(before) {
+				t.Errorf("%s: answers differ (-update writes them):\n%s", file, firstDifference(string(before), after))
+			}
+		})
+	}
+}
+
+// player masks what differs from run to run.
+type player struct {
+	ids  []string
+	etag string
+}
+
+func play(t *testing.T, b bundle, script string) string {
+	t.Helper()
+	p := &player{}
+	var out strings.Builder
+	head, rest, _ := strings.Cut(script, "### ")
+	out.WriteString(head)
+	for exchange := range strings.SplitSeq(rest, "\n### ") {
+		request, _, _ := strings.Cut(exchange, "\n<<<")
+		out.WriteString("### " + strings.TrimSpace(request) + "\n<<< " + p.answer(t, b, request) + "\n")
+	}
+	return out.String()
+}
+
+func (p *player) answer(t *testing.T, b bundle, request string) string {
+	t.Helper()
+	request, body, _ := strings.Cut(p.fill(request), "\n\n")
+	lines := strings.Split(strings.TrimSpace(request), "\n")[1:] // without the title
+	if pause, found := strings.CutPrefix(lines[0], "@"); found {
+		d, err := time.ParseDuration(pause)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(d)
+		lines = lines[1:]
+	}
+	synctest.Wait()
+	method, target, _ := strings.Cut(lines[0], " ")
+	w := b.send(t.Context(), method, target, strings.TrimSpace(body), lines[1:]...)
+	if tag := w.Header().Get("ETag"); tag != "" {
+		p.etag = tag
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "%d %s\n", w.Code, http.StatusText(w.Code))
+	var names []string
+	for name := range w.Header() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		fmt.Fprintf(&out, "%s: %s\n", name, strings.Join(w.Header()[name], ", "))
+	}
+	if w.Body.Len() > 0 {
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, w.Body.Bytes(), "", "  "); err != nil {
+			t.Errorf("%s: answered what is no JSON: %s", lines[0], w.Body)
+		}
+		out.WriteString("\n" + strings.TrimSpace(pretty.String()) + "\n")
+	}
+	return p.mask(out.String())
+}
+
+var (
+	uuid    = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	stamps  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
+	session = regexp.MustCompile(`("session": "|in session )[0-9a-f-]{36}`)
+	host    = regexp.MustCompile(`"host": ".*"`)
+	pid     = regexp.MustCompile(`"pid": \d+`)
+	tags    = regexp.MustCompile(`"[0-9a-f]{24}"`)
+)
+
+func (p *player) mask(s string) string {
+	s = session.ReplaceAllString(s, "${1}{{session}}")
+	s = uuid.ReplaceAllStringFunc(s, func(id string) string {
+		i := slices.Index(p.ids, id)
+		if i < 0 {
+			p.ids = append(p.ids, id)
+			i = len(p.ids) - 1
+		}
+		return fmt.Sprintf("{{id%d}}", i+1)
+	})
+	s = stamps.ReplaceAllString(s, "{{time}}")
+	s = host.ReplaceAllString(s, `"host": "{{host}}"`)
+	s = pid.ReplaceAllString(s, `"pid": 1`)
+	return tags.ReplaceAllString(s, "{{etag}}")
+}
+
+func (p *player) fill(s string) string {
+	for i, id := range slices.Backward(p.ids) {
+		s = strings.ReplaceAll(s, fmt.Sprintf("{{id%d}}", i+1), id)
+	}
+	s = strings.ReplaceAll(s, "{{newid}}", godwit.NewID().String())
+	return strings.ReplaceAll(s, "{{etag}}", p.etag)
+}
+
+func firstDifference(want, got string) string {
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range min(len(w), len(g)) {
+		if w[i] != g[i] {
+			return fmt.Sprintf("line %d: want %q, got %q", i+1, w[i], g[i])
+		}
+	}
+	return fmt.Sprintf("want %d lines, got %d", len(w), len(g))
+}

@@ -1,0 +1,132 @@
+package httpapi
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/godwit-go/godwit"
+)
+
+// params reads query parameters. The first error sticks, so that a call reads them all and asks once.
+type params struct {
+	values url.Values
+	err    error
+}
+
+// manyAllowed are the parameters that may be given more than once.
+var manyAllowed = []string{"tag"}
+
+// newParams checks the names against those that the call knows.
+func newParams(rawQuery string, known []string) (*params, error) {
+	values, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return nil, malformed("query", "cannot be read: %v", err)
+	}
+	for name, given := range values {
+		if !slices.Contains(known, name) {
+			return nil, unknownName("query parameter", name, known)
+		}
+		if len(given) > 1 && !slices.Contains(manyAllowed, name) {
+			return nil, invalid(name, "must be given once, got %d", len(given))
+		}
+	}
+	return &params{values: values}, nil
+}
+
+func unknownName(what, name string, known []string) error {
+	hint := suggest(name, known)
+	if hint == "" {
+		hint = " (known: " + strings.Join(known, ", ") + ")"
+		if len(known) == 0 {
+			hint = " (this call takes none)"
+		}
+	}
+	return invalid(short(name), "is no %s of this call%s", what, hint)
+}
+
+func short(name string) string {
+	if len(name) > 64 {
+		return strings.ToValidUTF8(name[:64], "?")
+	}
+	return name
+}
+
+func (p *params) fail(err error) {
+	if p.err == nil {
+		p.err = err
+	}
+}
+
+func (p *params) text(name string) string { return p.values.Get(name) }
+
+// parse reads a parameter that is there.
+func parse[T any](p *params, name string, read func(string) (T, error), must string) T {
+	var none T
+	if !p.values.Has(name) {
+		return none
+	}
+	text := p.text(name)
+	v, err := read(text)
+	if err != nil {
+		p.fail(invalid(name, "must be %s, got %s", must, quoteShort(text)))
+		return none
+	}
+	return v
+}
+
+func (p *params) integer(name string) int { return parse(p, name, strconv.Atoi, "a whole number") }
+
+func (p *params) duration(name string) time.Duration {
+	return parse(p, name, time.ParseDuration, "a duration such as 1m30s")
+}
+
+func (p *params) boolean(name string) bool {
+	return parse(p, name, func(s string) (bool, error) {
+		if s == "" { // ?dry_run
+			return true, nil
+		}
+		return strconv.ParseBool(s)
+	}, "true or false")
+}
+
+func (p *params) id(name string) godwit.ID {
+	return parse(p, name, godwit.ParseID, "a UUID such as 0190a6f2-7b3c-7def-8123-456789abcdef")
+}
+
+// limit reads the length of a page.
+func (p *params) limit() int {
+	n := p.integer("limit")
+	if p.values.Has("limit") && (n < 1 || n > godwit.PageMax) {
+		p.fail(invalid("limit", "must be from 1 to %d, got %s", godwit.PageMax, quoteShort(p.text("limit"))))
+	}
+	return n
+}
+
+// sequence reads a cursor that is a number.
+func (p *params) sequence(name string) int64 {
+	return parse(p, name, func(s string) (int64, error) {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err == nil && n < 0 {
+			err = strconv.ErrRange
+		}
+		return n, err
+	}, "the cursor of an earlier page")
+}
+
+func readTime(s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	return t.UTC(), err
+}
+
+// page gives the reference to the page that follows, relative to this one.
+func (p *params) page(cursor string) string {
+	next := url.Values{}
+	for name, given := range p.values {
+		next[name] = given
+	}
+	next.Set("cursor", cursor)
+	return "<?" + next.Encode() + `>; rel="next"`
+}

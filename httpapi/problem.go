@@ -1,0 +1,154 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/godwit-go/godwit"
+)
+
+// Codes of problems that only HTTP has, besides those of docs/errors.md.
+const (
+	CodeMalformed        godwit.Code = "malformed"          // the body or a header cannot be read
+	CodeForbiddenOrigin  godwit.Code = "forbidden_origin"   // a browser sent it on behalf of another site
+	CodeNoRoute          godwit.Code = "no_route"           // there is no such call
+	CodeMethodNotAllowed godwit.Code = "method_not_allowed" // the path has other methods
+	CodeTooBusy          godwit.Code = "too_busy"           // too many bytes of bodies are in memory
+	CodeInternal         godwit.Code = "internal"           // a fault of the server, which has logged it
+)
+
+// statuses maps every code to its HTTP status. What is not here is a 500.
+var statuses = map[godwit.Code]int{
+	CodeMalformed:        http.StatusBadRequest,
+	CodeForbiddenOrigin:  http.StatusForbidden,
+	CodeNoRoute:          http.StatusNotFound,
+	CodeMethodNotAllowed: http.StatusMethodNotAllowed,
+	CodeTooBusy:          http.StatusTooManyRequests,
+	CodeInternal:         http.StatusInternalServerError,
+
+	godwit.CodeNotFound:    http.StatusNotFound,
+	godwit.CodeUnknownTask: http.StatusNotFound,
+	godwit.CodeExpired:     http.StatusGone,
+	godwit.CodeTooLarge:    http.StatusRequestEntityTooLarge,
+
+	godwit.CodeInvalid:      http.StatusUnprocessableEntity,
+	godwit.CodeIdempotency:  http.StatusUnprocessableEntity,
+	godwit.CodeBatchRefused: http.StatusUnprocessableEntity,
+	godwit.CodeTooDeep:      http.StatusUnprocessableEntity,
+
+	godwit.CodeWrongState:      http.StatusConflict,
+	godwit.CodePinned:          http.StatusConflict,
+	godwit.CodeIDConflict:      http.StatusConflict,
+	godwit.CodeUniqueConflict:  http.StatusConflict,
+	godwit.CodeChildMismatch:   http.StatusConflict,
+	godwit.CodeAwaitCycle:      http.StatusConflict,
+	godwit.CodeStaleRun:        http.StatusConflict,
+	godwit.CodeSessionEnded:    http.StatusConflict,
+	godwit.CodeLeaseExpired:    http.StatusConflict,
+	godwit.CodeDuplicate:       http.StatusConflict,
+	godwit.CodeSettled:         http.StatusConflict,
+	godwit.CodeCancelRequested: http.StatusConflict,
+	godwit.CodeStopping:        http.StatusConflict,
+	godwit.CodeLeaseLost:       http.StatusConflict,
+
+	godwit.CodeLimitReached: http.StatusTooManyRequests,
+
+	godwit.CodeFailed:           http.StatusFailedDependency,
+	godwit.CodePermanent:        http.StatusFailedDependency,
+	godwit.CodePanic:            http.StatusFailedDependency,
+	godwit.CodeTimeout:          http.StatusFailedDependency,
+	godwit.CodeDeadlineExceeded: http.StatusFailedDependency,
+	godwit.CodeCrashed:          http.StatusFailedDependency,
+	godwit.CodeCancelled:        http.StatusFailedDependency,
+	godwit.CodeUndecodable:      http.StatusFailedDependency,
+	godwit.CodeUnencodable:      http.StatusFailedDependency,
+	godwit.CodeResultTooLarge:   http.StatusFailedDependency,
+
+	godwit.CodeUnavailable:    http.StatusServiceUnavailable,
+	godwit.CodeOutcomeUnknown: http.StatusServiceUnavailable,
+	godwit.CodeLocked:         http.StatusServiceUnavailable,
+	godwit.CodeClosed:         http.StatusServiceUnavailable,
+	godwit.CodeCorrupt:        http.StatusInternalServerError,
+}
+
+// StatusOf gives the HTTP status of a code.
+func StatusOf(code godwit.Code) int {
+	if status, ok := statuses[code]; ok {
+		return status
+	}
+	return http.StatusInternalServerError
+}
+
+// problem is an error of RFC 9457. Its type is about:blank, so the title is the status; the code is what programs go by.
+type problem struct {
+	Title  string      `json:"title"`
+	Status int         `json:"status"`
+	Detail string      `json:"detail"`
+	Code   godwit.Code `json:"code"`
+	Field  string      `json:"field,omitempty"`
+
+	Job   string       `json:"job,omitempty"`   // of the result that was asked for
+	State godwit.State `json:"state,omitempty"` // of that job
+	Stack string       `json:"stack,omitempty"` // of a handler's panic
+}
+
+// problemOf makes a problem of an error. Causes of a server's faults are not shown.
+func problemOf(err error) *problem {
+	code, field, detail := CodeInternal, "", "internal error (the server has logged it)"
+	var e *godwit.Error
+	switch {
+	case errors.As(err, &e):
+		code, field, detail = e.Code, e.Field, err.Error()
+		if group, rest, found := strings.Cut(field, "."); found && group == "unique" { // as the API spells its options
+			field = group + "_" + rest
+			detail = strings.Replace(detail, e.Field, field, 1)
+		}
+		if StatusOf(code) >= http.StatusInternalServerError {
+			detail = (&godwit.Error{Code: e.Code, Message: e.Message}).Error()
+		}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		code, detail = godwit.CodeUnavailable, "the request ended before it was served"
+	}
+	return newProblem(code, field, detail)
+}
+
+func newProblem(code godwit.Code, field, detail string) *problem {
+	status := StatusOf(code)
+	return &problem{Title: http.StatusText(status), Status: status, Detail: detail, Code: code, Field: field}
+}
+
+// failureProblem is the answer to a call for the result of a job that has none.
+func failureProblem(id godwit.ID, o godwit.OutcomeAnswer) *problem {
+	code, message, stack := godwit.CodeFailed, "", ""
+	if o.Failure != nil {
+		code, message, stack = o.Failure.Code, o.Failure.Message, o.Failure.Stack
+	}
+	p := newProblem(code, "", message)
+	p.Status = http.StatusFailedDependency
+	p.Title = http.StatusText(p.Status)
+	p.Job, p.State, p.Stack = id.String(), o.State, stack
+	return p
+}
+
+func invalid(field, format string, args ...any) *godwit.Error {
+	return &godwit.Error{Code: godwit.CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+func malformed(field, format string, args ...any) *godwit.Error {
+	return &godwit.Error{Code: CodeMalformed, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+func tooLarge(field, format string, args ...any) *godwit.Error {
+	return &godwit.Error{Code: godwit.CodeTooLarge, Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
+// quoteShort quotes at most 64 bytes of s.
+func quoteShort(s string) string {
+	if len(s) > 64 {
+		return fmt.Sprintf("%q... (%d bytes)", s[:64], len(s))
+	}
+	return fmt.Sprintf("%q", s)
+}

@@ -1,0 +1,279 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/godwit-go/godwit"
+)
+
+// request is what a call is given besides its input.
+type request struct {
+	*http.Request
+	s      *server
+	params *params
+	prefer preference
+	held   int64 // bytes of the body that count against the server's bound
+}
+
+// answer is what a call answers with.
+type answer struct {
+	status int         // defaults to 200
+	header http.Header // defaults to none
+	body   any         // encoded as JSON; nil: none
+	raw    []byte      // a body in JSON already; goes before body
+}
+
+// none is the input of calls without a body: what is sent all the same is ignored.
+type none struct{}
+
+// raw is an input that is taken as it comes, in JSON, at most an argument's size.
+type raw json.RawMessage
+
+// stream is an input that the call reads by itself.
+type stream struct{ io.Reader }
+
+// call does one call of the API.
+type call[In any] func(context.Context, *request, In) (*answer, error)
+
+// serve makes the handler of one call: it refuses unknown parameters, reads the body into In within its bound, has do done, and
+// writes its answer or the problem. In is none, raw, stream or a struct that the JSON body is decoded into; an empty body is
+// the zero struct.
+func serve[In any](s *server, route string, known []string, do call[In]) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+		s.observed(w, route, func() (*answer, error) {
+			if err := s.origins.Check(hr); err != nil {
+				return nil, &godwit.Error{Code: CodeForbiddenOrigin, Message: "a browser sent this on behalf of another site"}
+			}
+			p, err := newParams(hr.URL.RawQuery, known)
+			if err != nil {
+				return nil, err
+			}
+			r := &request{Request: hr, s: s, params: p, prefer: parsePrefer(hr.Header, s.config.WaitMax)}
+			defer r.letGo()
+			var in In
+			if err := r.read(w, &in); err != nil {
+				return nil, err
+			}
+			return do(hr.Context(), r, in)
+		})
+	})
+}
+
+// observed does a call, writes what came of it, and tells the observer. A panic is a 500.
+func (s *server) observed(w http.ResponseWriter, route string, do func() (*answer, error)) {
+	start := time.Now()
+	o := Observation{Route: route}
+	a, err := s.guarded(route, do)
+	if err != nil {
+		p := s.explain(route, err)
+		o.Status, o.Code = p.Status, p.Code
+		writeProblem(w, p)
+	} else {
+		o.Status = s.write(w, route, a)
+	}
+	if s.config.Observe != nil {
+		o.Duration = time.Since(start)
+		s.config.Observe(o)
+	}
+}
+
+func (s *server) guarded(route string, do func() (*answer, error)) (a *answer, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.config.Logger.Error("httpapi: panic", "route", route, "panic", v, "stack", string(debug.Stack()))
+			a, err = nil, &godwit.Error{Code: CodeInternal, Message: "internal error (the server has logged it)"}
+		}
+	}()
+	return do()
+}
+
+// explain makes a problem of an error, and logs what the problem does not show.
+func (s *server) explain(route string, err error) *problem {
+	var failed *problemError
+	if errors.As(err, &failed) {
+		return failed.problem
+	}
+	p := problemOf(err)
+	if p.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+		s.config.Logger.Error("httpapi: answer", "route", route, "status", p.Status, "err", err)
+	}
+	return p
+}
+
+// problemError is a problem that a call made by itself.
+type problemError struct{ *problem }
+
+func (e *problemError) Error() string { return e.Detail }
+
+// write writes an answer and gives the status.
+func (s *server) write(w http.ResponseWriter, route string, a *answer) int {
+	body := a.raw
+	if body == nil && a.body != nil {
+		var err error
+		if body, err = encode(a.body); err != nil {
+			p := s.explain(route, fmt.Errorf("encode the answer: %w", err))
+			writeProblem(w, p)
+			return p.Status
+		}
+	}
+	for name, values := range a.header {
+		w.Header()[name] = values
+	}
+	status := a.status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	if body != nil {
+		w.Header().Set("Content-Type", contentTypeJSON)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if body != nil {
+		_, _ = w.Write(body) // a reader that has gone needs no answer
+	}
+	return status
+}
+
+func writeProblem(w http.ResponseWriter, p *problem) {
+	body, err := encode(p)
+	if err != nil {
+		body = []byte(`{"title":"Internal Server Error","status":500,"detail":"internal error","code":"internal"}`)
+	}
+	h := w.Header()
+	h.Set("Content-Type", contentTypeProblem)
+	h.Set("Cache-Control", "no-store")
+	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", retryAfter)
+	}
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(body)
+}
+
+// encode writes JSON as the API writes it: without HTML escapes, with a line's end.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// read reads the body into in.
+func (r *request) read(w http.ResponseWriter, in any) error {
+	switch in := in.(type) {
+	case *none:
+		return nil
+	case *stream:
+		in.Reader = r.bounded(w, BatchRequestBytesMax)
+		return nil
+	case *raw:
+		data, err := r.readAll(w, godwit.PayloadMax)
+		*in = data
+		return err
+	}
+	data, err := r.readAll(w, RequestBytesMax)
+	if err != nil || len(bytes.TrimSpace(data)) == 0 {
+		return err
+	}
+	return decodeStrict(data, in)
+}
+
+func (r *request) readAll(w http.ResponseWriter, bound int64) ([]byte, error) {
+	data, err := io.ReadAll(r.bounded(w, bound))
+	return data, bodyError(err)
+}
+
+// bounded gives the body, which ends with an error at the bound, or when bodies of all requests together are over theirs.
+func (r *request) bounded(w http.ResponseWriter, bound int64) io.Reader {
+	return &countedBody{r: r, body: http.MaxBytesReader(w, r.Body, bound)}
+}
+
+type countedBody struct {
+	r    *request
+	body io.Reader
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.body.Read(p)
+	b.r.held += int64(n)
+	if b.r.s.bodyBytes.Add(int64(n)) > b.r.s.config.BodyBytesMax {
+		return n, &godwit.Error{Code: CodeTooBusy, Message: "too many requests with large bodies are under way (try again)"}
+	}
+	return n, err
+}
+
+// letGo gives back what the body held.
+func (r *request) letGo() { r.s.bodyBytes.Add(-r.held) }
+
+// bodyError says what an error of reading a body means to its sender.
+func bodyError(err error) error {
+	var tooLong *http.MaxBytesError
+	var own *godwit.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &tooLong):
+		return tooLarge("body", "must be at most %d bytes (store the data elsewhere and pass its address)", tooLong.Limit)
+	case errors.As(err, &own):
+		return err
+	}
+	return malformed("body", "was cut off, or cannot be read")
+}
+
+// decodeStrict decodes one JSON value, refusing unknown names.
+func decodeStrict(data []byte, in any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(in); err != nil {
+		return jsonError(err, in)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return malformed("body", "must hold one JSON value, and goes on after it")
+	}
+	return nil
+}
+
+// jsonError names the field at fault.
+func jsonError(err error, in any) error {
+	var wrongType *json.UnmarshalTypeError
+	var own *godwit.Error
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &wrongType):
+		field := wrongType.Field
+		if field == "" {
+			field = "body"
+		}
+		return invalid(field, "must be %s, got %s", describe(wrongType.Type.Kind().String()), wrongType.Value)
+	}
+	if name, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
+		return unknownName("field", strings.Trim(name, `"`), fieldsOf(in))
+	}
+	return malformed("body", "must be JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
+}
+
+func describe(kind string) string {
+	switch {
+	case kind == "struct" || kind == "map":
+		return "an object"
+	case kind == "slice":
+		return "a list"
+	case kind == "bool":
+		return "true or false"
+	case strings.HasPrefix(kind, "int"):
+		return "a whole number"
+	}
+	return "a " + kind
+}

@@ -1,0 +1,158 @@
+package httpapi
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/godwit-go/godwit"
+)
+
+// submitOne submits a job of the task in the path; the body is its argument.
+func submitOne(ctx context.Context, r *request, args raw) (*answer, error) {
+	task := r.PathValue("task")
+	in, err := fromParams(r.params, task, args)
+	if err != nil {
+		return nil, err
+	}
+	if in.IdempotencyKey, err = idempotencyKey(r.Header); err != nil {
+		return nil, err
+	}
+	if !json.Valid(args) {
+		return nil, malformed("body", "must be the task's argument in JSON, got %s (null for a task without an argument)", quoteShort(string(args)))
+	}
+	if err := r.s.client.CheckTask(ctx, task); err != nil {
+		return nil, err
+	}
+	sub, err := in.submission(r.s.client)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := r.s.client.SubmitAll(ctx, []godwit.Submission{sub})
+	if err != nil {
+		return nil, err
+	}
+	return r.submitted(ctx, answers[0])
+}
+
+// submitted answers a submission: 202, or 200 with the finished job if that was waited for.
+func (r *request) submitted(ctx context.Context, s godwit.SubmitAnswer) (*answer, error) {
+	waited, err := r.awaitEnd(ctx, s.ID)
+	if err != nil {
+		return nil, err
+	}
+	a, final, err := r.reread(ctx, s.ID)
+	if err != nil {
+		return nil, err
+	}
+	a.status = http.StatusAccepted
+	if r.prefer.waits && final {
+		a.status = http.StatusOK
+	}
+	r.tellWaited(a, waited, final)
+	a.header.Set("Location", "/v1/jobs/"+s.ID.String())
+	if !s.Created {
+		a.header.Set(headerIdempotentReplay, "true")
+	}
+	return a, nil
+}
+
+// idempotencyKey reads the header, whose value may stand in quotes, as its draft has it.
+func idempotencyKey(h http.Header) (string, error) {
+	given := h.Values(headerIdempotencyKey)
+	if len(given) == 0 {
+		return "", nil
+	}
+	if len(given) > 1 {
+		return "", malformed(headerIdempotencyKey, "must be given once, got %d", len(given))
+	}
+	key := strings.TrimSpace(given[0])
+	if len(key) >= 2 && key[0] == '"' && key[len(key)-1] == '"' {
+		key = key[1 : len(key)-1]
+	}
+	if key == "" {
+		return "", malformed(headerIdempotencyKey, "must not be empty")
+	}
+	return key, nil
+}
+
+type submittedForm struct {
+	ID       godwit.ID    `json:"id"`
+	Created  bool         `json:"created"`
+	Reopened bool         `json:"reopened,omitempty"`
+	State    godwit.State `json:"state"`
+}
+
+// submitMany submits the jobs of the lines, all or none.
+func submitMany(ctx context.Context, r *request, body stream) (*answer, error) {
+	subs, err := readBatch(ctx, r, body)
+	if err != nil {
+		return nil, err
+	}
+	answers, err := r.s.client.SubmitAll(ctx, subs)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]submittedForm, 0, len(answers))
+	for _, s := range answers {
+		list = append(list, submittedForm{s.ID, s.Created, s.Reopened, s.State})
+	}
+	return &answer{body: map[string]any{"jobs": list}, status: http.StatusAccepted}, nil
+}
+
+// readBatch reads the lines one by one, so that a refused batch costs no more than what was read.
+func readBatch(ctx context.Context, r *request, body io.Reader) ([]godwit.Submission, error) {
+	lines := bufio.NewScanner(body)
+	lines.Buffer(make([]byte, 0, 64<<10), BatchLineMax)
+	var subs []godwit.Submission
+	checked := map[string]bool{}
+	size, number := 0, 0
+	for lines.Scan() {
+		number++
+		line := bytes.TrimSpace(lines.Bytes())
+		if len(line) == 0 {
+			continue
+		}
+		if len(subs) == godwit.BatchMax {
+			return nil, tooLarge("jobs", "must be at most %d in one call (submit in several calls)", godwit.BatchMax)
+		}
+		sub, err := readLine(ctx, r, line, checked)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
+		}
+		if size += len(sub.Args.Data); size > godwit.BatchBytesMax {
+			return nil, tooLarge("args", "of one call must be at most %d bytes together (submit in several calls)", godwit.BatchBytesMax)
+		}
+		subs = append(subs, sub)
+	}
+	if err := lines.Err(); err != nil {
+		if errors.Is(err, bufio.ErrTooLong) {
+			return nil, tooLarge("body", "must have lines of at most %d bytes, line %d is longer", BatchLineMax, number+1)
+		}
+		return nil, bodyError(err)
+	}
+	if len(subs) == 0 {
+		return nil, invalid("jobs", "must hold a line of JSON for each job, got none")
+	}
+	return subs, nil
+}
+
+func readLine(ctx context.Context, r *request, line []byte, checked map[string]bool) (godwit.Submission, error) {
+	var in submissionInput
+	if err := decodeStrict(line, &in); err != nil {
+		return godwit.Submission{}, err
+	}
+	if in.Policy == nil && !checked[in.Task] { // a submitter with a policy knows what it does
+		if err := r.s.client.CheckTask(ctx, in.Task); err != nil {
+			return godwit.Submission{}, err
+		}
+		checked[in.Task] = true
+	}
+	return in.submission(r.s.client)
+}

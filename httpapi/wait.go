@@ -1,0 +1,129 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/godwit-go/godwit"
+)
+
+// takePlace takes one of the places of those who wait; false when all are taken: the request is then answered at once, since a
+// preference is not a demand.
+func (r *request) takePlace() (leave func(), ok bool) {
+	select {
+	case r.s.waiters <- struct{}{}:
+		return func() { <-r.s.waiters }, true
+	default:
+		return nil, false
+	}
+}
+
+// awaitEnd waits for the end of a job as long as the request prefers, and reports whether it waited as long as was asked for, or to
+// the end.
+func (r *request) awaitEnd(ctx context.Context, id godwit.ID) (waited bool, err error) {
+	if !r.prefer.waits {
+		return false, nil
+	}
+	leave, ok := r.takePlace()
+	if !ok {
+		return false, nil
+	}
+	defer leave()
+	ctx, cancel := context.WithTimeout(ctx, r.prefer.wait)
+	defer cancel()
+	_, err = r.s.client.AwaitOutcomes(ctx, []godwit.ID{id})
+	if err != nil && ctx.Err() != nil {
+		return true, nil
+	}
+	return true, err
+}
+
+// afterWait gives a context to answer with: a server that stops ends the contexts of those who wait, who are answered all the
+// same.
+func afterWait(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), readAfterWaitTimeout)
+}
+
+// awaitChange waits until the job's tag is another than those given, or the job is final.
+func (r *request) awaitChange(ctx context.Context, id godwit.ID, known string) (*answer, error) {
+	changed, told, leave := r.s.changes.watch(id)
+	defer leave()
+	a, final, err := readJob(ctx, r, id)
+	if err != nil || final || !r.prefer.waits || !matches(known, a.header.Get("ETag")) {
+		return a, err
+	}
+	free, ok := r.takePlace()
+	if !ok {
+		a.header.Set("Retry-After", retryAfter)
+		return a, nil
+	}
+	defer free()
+	every := pollIntervalUnwatched
+	if told {
+		every = pollIntervalWatched
+	}
+	end := time.NewTimer(r.prefer.wait)
+	defer end.Stop()
+	for {
+		poll := time.NewTimer(every/2 + rand.N(every))
+		over := false
+		select {
+		case <-changed:
+		case <-poll.C:
+		case <-end.C:
+			over = true
+		case <-ctx.Done():
+			over = true
+		}
+		poll.Stop()
+		a, final, err = r.reread(ctx, id)
+		if err != nil || final || over || !matches(known, a.header.Get("ETag")) {
+			return a, err
+		}
+	}
+}
+
+func (r *request) reread(ctx context.Context, id godwit.ID) (*answer, bool, error) {
+	ctx, cancel := afterWait(ctx)
+	defer cancel()
+	return readJob(ctx, r, id)
+}
+
+// readJob reads a job with its attempts, and its tag.
+func readJob(ctx context.Context, r *request, id godwit.ID) (a *answer, final bool, err error) {
+	job, err := r.s.client.Get(ctx, id)
+	if err != nil {
+		return nil, false, err
+	}
+	attempts, err := r.s.client.Attempts(ctx, id)
+	if err != nil {
+		return nil, false, err
+	}
+	form := formOf(&job)
+	list := attemptsOf(attempts)
+	form.Attempts = &list
+	body, err := encode(form)
+	if err != nil {
+		return nil, false, err
+	}
+	sum := sha256.Sum256(body)
+	a = &answer{raw: body, header: http.Header{}}
+	a.header.Set("ETag", `"`+hex.EncodeToString(sum[:12])+`"`)
+	return a, job.State.Final(), nil
+}
+
+// matches reports whether a tag is among those of an If-None-Match.
+func matches(header, tag string) bool {
+	for known := range strings.SplitSeq(header, ",") {
+		known = strings.TrimPrefix(strings.TrimSpace(known), "W/")
+		if known == tag || known == "*" {
+			return true
+		}
+	}
+	return false
+}
