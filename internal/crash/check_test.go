@@ -3,6 +3,7 @@ package crash
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -238,6 +239,15 @@ func TestLogKeepsWholeLines(t *testing.T) {
 	if err := log.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if err := appendTo(path, `{"kind":"submitt`); err != nil { // killed amid the write
+		t.Fatal(err)
+	}
+	if log, err = OpenLog(path, 3, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
 	got, err := ReadLog(path, 0)
 	if err != nil || len(got) != len(want) {
 		t.Fatalf("%d of %d events, %v", len(got), len(want), err)
@@ -254,4 +264,12 @@ func TestLogKeepsWholeLines(t *testing.T) {
 	if err != nil || len(end) != len(want)-1 {
 		t.Errorf("from within the first line: %d events, want %d, %v", len(end), len(want)-1, err)
 	}
+}
+
+func appendTo(path, text string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(data, text...), 0o644)
 }

@@ -2,6 +2,7 @@ package crash
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,7 +86,7 @@ type Final struct {
 	Attempts []godwit.Attempt
 }
 
-// Log appends events to a file, each with one write, so that a killed program leaves whole lines.
+// Log appends events to a file, each with one write: a killed program leaves whole lines, but for the last one.
 type Log struct {
 	life int
 	mu   sync.Mutex // one line at a time
@@ -93,13 +94,32 @@ type Log struct {
 	tell io.Writer // learns the kind of each line after it was written
 }
 
-// OpenLog opens a log for one life of the program. tell, if not nil, is written a line with each event's kind.
+// OpenLog opens a log for one life of the program, when nobody else writes to it. tell, if not nil, is written a line with each event's
+// kind. A last line that was cut off by a kill is dropped: nobody acted on it.
 func OpenLog(path string, life int, tell io.Writer) (*Log, error) {
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
+	if err := dropCutLine(f); err != nil {
+		_ = f.Close() // the first error is the one to tell
+		return nil, fmt.Errorf("open log: %w", err)
+	}
 	return &Log{life: life, file: f, tell: tell}, nil
+}
+
+func dropCutLine(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	const longest = 1 << 20
+	from := max(info.Size()-longest, 0)
+	end := make([]byte, info.Size()-from)
+	if _, err := f.ReadAt(end, from); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return f.Truncate(from + int64(bytes.LastIndexByte(end, '\n')+1))
 }
 
 // Write appends events. It returns when they are in the file.
