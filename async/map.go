@@ -13,7 +13,7 @@ type MapConfig struct {
 	Concurrency int
 
 	// Ahead is how many items may have been taken from the input and not yet given to the loop: the backpressure. At least
-	// Concurrency is of use. Defaults to twice Concurrency, growing by steps up to 1024 as long as the items go through faster
+	// Concurrency is of use. Defaults to twice Concurrency, growing by steps up to 512 as long as the items go through faster
 	// than one in 10 microseconds, where it costs next to nothing to be ahead.
 	Ahead int
 
@@ -27,7 +27,7 @@ type MapConfig struct {
 const (
 	// AheadMax is the largest Ahead, and the largest that Map takes by itself is AheadGrownMax.
 	AheadMax      = 1 << 20
-	AheadGrownMax = 1 << 10
+	AheadGrownMax = 1 << 9
 
 	// ConcurrencyMax is the largest Concurrency of Map and Workers of a pool.
 	ConcurrencyMax = 1 << 20

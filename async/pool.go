@@ -43,7 +43,7 @@ type Pool struct {
 	_        [64]byte
 	accepted atomic.Int64 // counts up before work is queued.
 	_        [56]byte
-	ended    atomic.Int64
+	ended    atomic.Int64 // without the work of those in crew.
 	failed   atomic.Int64
 	dropped  atomic.Int64
 	refused  atomic.Int64
@@ -196,7 +196,7 @@ type PoolStats struct {
 // Stats gives the numbers of the moment.
 func (p *Pool) Stats() PoolStats {
 	s := PoolStats{
-		Ended:    p.ended.Load(),
+		Ended:    p.endedInAll(),
 		Failed:   p.failed.Load(),
 		Dropped:  p.dropped.Load(),
 		Rejected: p.refused.Load(),

@@ -113,8 +113,19 @@ func (p *Pool) awaitQuiet(ctx context.Context) error {
 
 // isQuiet reads ended first: if as much was accepted later as had ended before, nothing was under way in between.
 func (p *Pool) isQuiet() bool {
-	ended := p.ended.Load()
+	ended := p.endedInAll()
 	return p.accepted.Load() == ended
+}
+
+// endedInAll counts the jobs that have ended.
+func (p *Pool) endedInAll() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.ended.Load()
+	for w := range p.crew {
+		n += w.ended.Load()
+	}
+	return n
 }
 
 // abandon gives up the queued work and cancels what runs.
@@ -127,7 +138,7 @@ func (p *Pool) abandon() {
 				break
 			}
 			j.drop(p, ErrPoolStopped)
-			p.finished()
+			p.finished(&p.ended)
 		}
 	}
 	p.mu.Lock()

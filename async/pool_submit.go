@@ -3,6 +3,7 @@ package async
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 )
 
 // Submit queues fn at PriorityNormal and gives the future of its outcome. The error is the pool's refusal: [ErrPoolStopped],
@@ -78,7 +79,7 @@ func (p *Pool) enqueue(ctx context.Context, l *level, j job) error {
 			if oldest, ok := l.queue.pop(); ok {
 				p.dropped.Add(1)
 				oldest.drop(p, ErrDropped)
-				p.finished()
+				p.finished(&p.ended)
 			}
 		default:
 			if err := p.awaitRoom(ctx, l); err != nil {
@@ -109,9 +110,9 @@ func (p *Pool) awaitRoom(ctx context.Context, l *level) error {
 	}
 }
 
-// finished counts a job that has ended.
-func (p *Pool) finished() {
-	p.ended.Add(1)
+// finished counts a job that has ended, in one of the counters that endedInAll adds up.
+func (p *Pool) finished(counter *atomic.Int64) {
+	counter.Add(1)
 	if p.quiet.sleeping.Load() > 0 {
 		p.quiet.wakeAll()
 	}

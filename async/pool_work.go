@@ -13,6 +13,12 @@ type worker struct {
 	takes   int // counts, for the turn of the lower priorities.
 	self    *sleeper
 	timer   *time.Timer
+
+	// ended counts the jobs that this worker has done, on a cache line of its own: the workers would wait for one another if they
+	// all counted in one place. It goes into the pool's when the worker leaves.
+	_     [64]byte
+	ended atomic.Int64
+	_     [56]byte
 }
 
 // lowFirst is how often a worker looks at the lower priorities first.
@@ -25,7 +31,7 @@ func (w *worker) work() {
 		if w.busy {
 			// The job has ended this goroutine, by Goexit. Another one goes on in its place.
 			w.busy = false
-			p.finished()
+			p.finished(&w.ended)
 			go w.work()
 		}
 	}()
@@ -56,7 +62,7 @@ func (w *worker) do(j job) {
 		j.run(w.pool)
 	}
 	w.busy = false
-	w.pool.finished()
+	w.pool.finished(&w.ended)
 }
 
 // take takes the most urgent job. It gives nil when there is none or the pool is paused.
@@ -147,6 +153,7 @@ func (p *Pool) letGo(w *worker, may func() bool) bool {
 	gone := may()
 	if gone {
 		delete(p.crew, w)
+		p.ended.Add(w.ended.Load())
 		p.workers.Store(int64(len(p.crew)))
 		if len(p.crew) == 0 && p.closing.Load() {
 			close(p.crewGone)
