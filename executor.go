@@ -8,10 +8,7 @@ import (
 	"time"
 )
 
-var (
-	errTimeout  = &Error{Code: CodeTimeout, Message: "the run took longer than its timeout"}
-	errDeadline = &Error{Code: CodeDeadlineExceeded, Message: "the job's deadline passed"}
-)
+var errDeadline = &Error{Code: CodeDeadlineExceeded, Message: "the job's deadline passed"}
 
 // execute runs a claimed job in a goroutine of its own, which [runs] knows until its settle is taken. The slot is the run's.
 func (w *worker) execute(job *Job, session ID, q *queue) {
@@ -47,7 +44,9 @@ func (w *worker) contextOf(r *run) (context.Context, context.CancelCauseFunc, co
 
 // work runs the handler and finishes the run, also when the handler panics or ends its goroutine by runtime.Goexit.
 func (r *run) work() {
-	r.watch.begin(r.job.Timeout, func() { r.end(errTimeout) })
+	r.watch.begin(r.job.Timeout, func() {
+		r.end(&Error{Code: CodeTimeout, Message: fmt.Sprintf("the run took longer than its timeout of %v", r.job.Timeout)})
+	})
 	stopStuck := context.AfterFunc(r.ctx, r.watchStuck)
 	var (
 		result   Payload

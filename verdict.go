@@ -94,14 +94,15 @@ func judge(err, cause error, policy Policy, attempt int, child func(ID) bool) ve
 	case errors.Is(cause, ErrStopping):
 		return verdict{outcome: OutcomeRelease}
 	case errors.Is(cause, ErrCancelled):
-		return verdict{outcome: OutcomeFail, failure: failureOf(CodeCancelled, err)}
+		return verdict{outcome: OutcomeFail, failure: failureOf(CodeCancelled, because(cause, err))}
 	case errors.Is(cause, ErrDeadlineExceeded):
-		return verdict{outcome: OutcomeFail, failure: failureOf(CodeDeadlineExceeded, err)}
+		return verdict{outcome: OutcomeFail, failure: failureOf(CodeDeadlineExceeded, because(cause, err))}
 	case errors.As(err, &panicked):
 		v := retry(CodePanic, policy.Backoff.Delay(attempt))
 		v.failure.Stack = cut(panicked.stack, StackMax)
 		return v
 	case errors.Is(cause, ErrTimeout):
+		err = because(cause, err)
 		return retry(CodeTimeout, policy.Backoff.Delay(attempt))
 	}
 	if code, final := finalCode(err, child); final {
@@ -124,6 +125,14 @@ func finalCode(err error, child func(ID) bool) (Code, bool) {
 		return CodePermanent, true
 	}
 	return "", false
+}
+
+// because puts the cause for which a context ended before the handler's error, or in its place when that says only that it ended.
+func because(cause, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, cause) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", cause, err)
 }
 
 func failureOf(code Code, err error) *Failure {

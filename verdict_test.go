@@ -52,7 +52,7 @@ func TestErrorsOfHandlersEndTheRun(t *testing.T) {
 		"nor is a joined one":          {func(context.Context, string) (string, error) { return "", errors.Join(oops, godwit.Permanent(oops)) }, 1, godwit.CodePermanent, "oops"},
 		"a panic is retried":           {func(context.Context, string) (string, error) { panic("ouch") }, 2, godwit.CodePanic, "panic: ouch"},
 		"so is runtime.Goexit":         {func(context.Context, string) (string, error) { runtime.Goexit(); return "", nil }, 2, godwit.CodePanic, "Goexit"},
-		"so is a timeout":              {func(ctx context.Context, _ string) (string, error) { <-ctx.Done(); return "", ctx.Err() }, 2, godwit.CodeTimeout, "canceled"},
+		"so is a timeout":              {func(ctx context.Context, _ string) (string, error) { <-ctx.Done(); return "", ctx.Err() }, 2, godwit.CodeTimeout, "longer than its timeout of 1m0s"},
 		"an error of more than 16 KiB": {func(context.Context, string) (string, error) { return "", errors.New(strings.Repeat("x", 1<<20)) }, 2, godwit.CodeFailed, "... (cut)"},
 		"an error that is not UTF-8":   {func(context.Context, string) (string, error) { return "", errors.New("a\xffb") }, 2, godwit.CodeFailed, "a?b"},
 	}

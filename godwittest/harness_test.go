@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/godwit-go/godwit"
@@ -110,4 +111,23 @@ func TestSubmitWithoutHandlersIsSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	godwittest.AssertSubmitted(t, h, welcome, nil)
+}
+
+func TestHarnessWorksInABubble(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := godwittest.New(t, godwit.Config{})
+		slow := godwit.NewTask[int, int]("slow", godwit.Policy{Timeout: time.Hour, MaxAttempts: 1})
+		godwit.Handle(h.Client, slow, func(ctx context.Context, _ int) (int, error) {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		})
+		start := time.Now()
+		if _, err := godwittest.Run(t, h, slow, 1); !errors.Is(err, godwit.ErrTimeout) {
+			t.Errorf("got %v, want a timeout", err)
+		}
+		if took := time.Since(start); took < time.Hour || took > time.Hour+time.Minute {
+			t.Errorf("took %v of virtual time", took)
+		}
+	})
 }
