@@ -1,0 +1,137 @@
+package httpclient_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/httpclient"
+	"github.com/godwit-go/godwit/internal/model"
+)
+
+// cutter serves every request and cuts the connection before the answer, as often as it is told to.
+type cutter struct {
+	next http.Handler
+	cuts atomic.Int32
+	seen atomic.Int32
+}
+
+func (c *cutter) wrap(next http.Handler) http.Handler {
+	c.next = next
+	return c
+}
+
+func (c *cutter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.seen.Add(1)
+	if c.cuts.Add(-1) < 0 {
+		c.next.ServeHTTP(w, r)
+		return
+	}
+	c.next.ServeHTTP(httptest.NewRecorder(), r)
+	panic(http.ErrAbortHandler)
+}
+
+func TestSubmissionsSurviveCutConnections(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, store godwit.Store) {
+		var c cutter
+		b := setup(t, store, c.wrap)
+		c.cuts.Store(3)
+		promises, err := upper.SubmitMany(t.Context(), b.remote, []string{"a", "b"}, godwit.SubmitOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.cuts.Store(2)
+		if _, err := godwit.AwaitAll(t.Context(), promises...); err != nil {
+			t.Fatal(err)
+		}
+		page, err := b.local.List(t.Context(), godwit.ListFilter{})
+		if err != nil || len(page.Jobs) != 2 {
+			t.Errorf("%d jobs were made, want 2 (%v)", len(page.Jobs), err)
+		}
+	})
+}
+
+func TestWhatCannotBeRepeatedSaysSo(t *testing.T) {
+	t.Parallel()
+	var c cutter
+	b := setup(t, model.New(model.Config{}), c.wrap)
+	p, err := upper.Submit(t.Context(), b.remote, "x", godwit.SubmitOptions{Delay: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.cuts.Store(1)
+	if err := b.remote.Cancel(t.Context(), p.ID(), ""); err != nil {
+		t.Errorf("cancel, which may be repeated: %v", err)
+	}
+	c.seen.Store(0)
+	c.cuts.Store(1)
+	if err := b.remote.Retry(t.Context(), p.ID(), godwit.RetryOptions{}); !errors.Is(err, godwit.ErrOutcomeUnknown) {
+		t.Errorf("retry: %v, want an unknown outcome", err)
+	}
+	if n := c.seen.Load(); n != 1 {
+		t.Errorf("retry was sent %d times", n)
+	}
+	c.cuts.Store(1 << 20)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err = upper.Submit(ctx, b.remote, "y", godwit.SubmitOptions{})
+	if !errors.Is(err, godwit.ErrOutcomeUnknown) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("submit: %v, want an unknown outcome for the end of the context", err)
+	}
+}
+
+func TestServersThatDoNotServe(t *testing.T) {
+	t.Parallel()
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	c := connect(t, httpclient.Config{URL: closed.URL, RetryFor: -1})
+	if err := c.RunNow(t.Context(), godwit.NewID()); !errors.Is(err, godwit.ErrUnavailable) {
+		t.Errorf("nobody there: %v", err)
+	}
+
+	var answers atomic.Int32
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if answers.Add(1) < 3 {
+			http.Error(w, "<html>bad gateway</html>", http.StatusBadGateway)
+			return
+		}
+		w.WriteHeader(http.StatusOK)
+		if _, err := w.Write([]byte(`<html>hello</html>`)); err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(proxy.Close)
+	c = connect(t, httpclient.Config{URL: proxy.URL})
+	if _, err := c.Queues(t.Context()); !errors.Is(err, godwit.ErrUnavailable) || !strings.Contains(err.Error(), "godwit server") {
+		t.Errorf("a server of something else: %v", err)
+	}
+	if n := answers.Load(); n != 3 {
+		t.Errorf("asked %d times, want 3: a bad gateway passes", n)
+	}
+}
+
+// A server without a place for those who wait is asked again.
+func TestAwaitOutlivesShortWaits(t *testing.T) {
+	t.Parallel()
+	b := setup(t, model.New(model.Config{}), func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Header.Del("Prefer")
+			next.ServeHTTP(w, r)
+		})
+	})
+	p, err := block.Submit(t.Context(), b.remote, 9, godwit.SubmitOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(30*time.Millisecond, func() { close(b.open) })
+	if v, err := p.Await(t.Context()); err != nil || v != 9 {
+		t.Errorf("awaited %d, %v", v, err)
+	}
+}
