@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/alitto/pond/v2"
+	"github.com/panjf2000/ants/v2"
+	"github.com/sourcegraph/conc/pool"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/godwit-go/godwit/async"
+)
+
+const (
+	tasks  = 1_000_000
+	buffer = 1024
+)
+
+var (
+	ctx     = context.Background()
+	workers = runtime.GOMAXPROCS(0)
+)
+
+// counter is what a tiny task does: it adds to one of a few sums that lie apart.
+type counter struct {
+	sums [64]struct {
+		n atomic.Int64
+		_ [56]byte
+	}
+}
+
+func (c *counter) add(i int) { c.sums[i%len(c.sums)].n.Add(int64(i)) }
+
+func (c *counter) check(n int) {
+	sum := 0
+	for i := range c.sums {
+		sum += int(c.sums[i].n.Load())
+	}
+	check(sum, sumTo(n))
+}
+
+func plainTasks() group {
+	counting := func(run func(n int, add func(int))) func(int) {
+		return func(n int) {
+			var c counter
+			run(n, c.add)
+			c.check(n)
+		}
+	}
+	asyncPool := counting(func(n int, add func(int)) {
+		p := must(async.NewPool(async.PoolConfig{}))
+		for i := range n {
+			if err := p.Go(ctx, func(context.Context) error { add(i); return nil }); err != nil {
+				panic(err)
+			}
+		}
+		if err := p.Stop(ctx); err != nil {
+			panic(err)
+		}
+	})
+	return group{"A million tiny tasks without results", []contender{
+		{"async.Pool.Go", tasks, asyncPool},
+		{"async.Pool.Go, again (A/A control)", tasks, asyncPool},
+		{"async.Scope.Go, no limit", tasks, counting(scopeTasks(async.ScopeConfig{}))},
+		{"async.Scope.Go, limit 2", tasks / 4, counting(scopeTasks(async.ScopeConfig{Limit: workers}))},
+		{"goroutines and a WaitGroup", tasks, counting(goroutines)},
+		{"channel workers", tasks, counting(channelTasks)},
+		{"errgroup, limit 2", tasks / 4, counting(errgroupTasks)},
+		{"conc pool, limit 2", tasks / 4, counting(func(n int, add func(int)) {
+			p := pool.New().WithMaxGoroutines(workers)
+			for i := range n {
+				p.Go(func() { add(i) })
+			}
+			p.Wait()
+		})},
+		{"pond Go", tasks, counting(func(n int, add func(int)) {
+			p := pond.NewPool(workers)
+			for i := range n {
+				if err := p.Go(func() { add(i) }); err != nil {
+					panic(err)
+				}
+			}
+			p.StopAndWait()
+		})},
+		{"ants Submit", tasks / 4, counting(antsTasks)},
+	}}
+}
+
+func scopeTasks(cfg async.ScopeConfig) func(n int, add func(int)) {
+	return func(n int, add func(int)) {
+		err := cfg.Run(ctx, func(_ context.Context, s *async.Scope) error {
+			for i := range n {
+				s.Go(func(context.Context) error { add(i); return nil })
+			}
+			return nil
+		})
+		if err != nil {
+			panic(err)
+		}
+	}
+}
+
+func goroutines(n int, add func(int)) {
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { add(i) })
+	}
+	wg.Wait()
+}
+
+func channelTasks(n int, add func(int)) {
+	work := make(chan func(), buffer)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for fn := range work {
+				fn()
+			}
+		})
+	}
+	for i := range n {
+		work <- func() { add(i) }
+	}
+	close(work)
+	wg.Wait()
+}
+
+func errgroupTasks(n int, add func(int)) {
+	var g errgroup.Group
+	g.SetLimit(workers)
+	for i := range n {
+		g.Go(func() error { add(i); return nil })
+	}
+	if err := g.Wait(); err != nil {
+		panic(err)
+	}
+}
+
+func antsTasks(n int, add func(int)) {
+	p := must(ants.NewPool(workers))
+	defer p.Release()
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Add(1)
+		if err := p.Submit(func() { add(i); wg.Done() }); err != nil {
+			panic(err)
+		}
+	}
+	wg.Wait()
+}
+
+func resultTasks() group {
+	asyncPool := func(n int) {
+		p := must(async.NewPool(async.PoolConfig{}))
+		futures := make([]*async.Future[int], n)
+		for i := range n {
+			futures[i] = must(async.Submit(ctx, p, func(context.Context) (int, error) { return i, nil }))
+		}
+		sum := 0
+		for _, f := range futures {
+			sum += must(f.Await(ctx))
+		}
+		check(sum, sumTo(n))
+		if err := p.Stop(ctx); err != nil {
+			panic(err)
+		}
+	}
+	return group{"A million tiny tasks with results, each awaited", []contender{
+		{"async.Submit", tasks, asyncPool},
+		{"async.Submit, again (A/A control)", tasks, asyncPool},
+		{"async.Go in a scope", tasks / 2, scopeResults},
+		{"a goroutine and a channel each", tasks / 2, goroutineResults},
+		{"channel workers, a channel each", tasks, channelResults},
+		{"pond ResultPool.Submit", tasks, pondResults},
+		{"conc ResultPool, limit 2 (results as a slice)", tasks / 4, func(n int) {
+			p := pool.NewWithResults[int]().WithMaxGoroutines(workers)
+			for i := range n {
+				p.Go(func() int { return i })
+			}
+			sum := 0
+			for _, v := range p.Wait() {
+				sum += v
+			}
+			check(sum, sumTo(n))
+		}},
+	}}
+}
+
+func scopeResults(n int) {
+	err := async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+		futures := make([]*async.Future[int], n)
+		for i := range n {
+			futures[i] = async.Go(s, func(context.Context) (int, error) { return i, nil })
+		}
+		sum := 0
+		for _, f := range futures {
+			sum += must(f.Await(ctx))
+		}
+		check(sum, sumTo(n))
+		return nil
+	})
+	if err != nil {
+		panic(err)
+	}
+}
+
+func goroutineResults(n int) {
+	results := make([]chan int, n)
+	for i := range n {
+		c := make(chan int, 1)
+		results[i] = c
+		go func() { c <- i }()
+	}
+	sumChannels(results)
+}
+
+func channelResults(n int) {
+	type item struct {
+		fn     func() int
+		result chan int
+	}
+	work := make(chan item, buffer)
+	for range workers {
+		go func() {
+			for it := range work {
+				it.result <- it.fn()
+			}
+		}()
+	}
+	results := make([]chan int, n)
+	for i := range n {
+		results[i] = make(chan int, 1)
+		work <- item{func() int { return i }, results[i]}
+	}
+	close(work)
+	sumChannels(results)
+}
+
+func sumChannels(results []chan int) {
+	sum := 0
+	for _, c := range results {
+		sum += <-c
+	}
+	check(sum, sumTo(len(results)))
+}
+
+func pondResults(n int) {
+	p := pond.NewResultPool[int](workers)
+	results := make([]pond.Result[int], n)
+	for i := range n {
+		results[i] = p.Submit(func() int { return i })
+	}
+	sum := 0
+	for _, r := range results {
+		sum += must(r.Wait())
+	}
+	check(sum, sumTo(n))
+	p.StopAndWait()
+}
