@@ -76,7 +76,8 @@ func (g *stream) drawGoal() call {
 	if row == nil {
 		return g.drawAimed()
 	}
-	if row.From == states.Place(godwit.StateWaiting) && g.chance(70) {
+	late := row.Op == states.OpRescue && row.When == states.Deadline
+	if (late || row.From == states.Place(godwit.StateWaiting)) && g.chance(70) {
 		return g.stage(row)
 	}
 	id, t := g.newID(), godwit.Token{Run: 1, Session: pick(g, g.alive)}
@@ -157,6 +158,7 @@ func (g *stream) stage(row *states.Row) call {
 	job := func() godwit.NewJob {
 		n := g.newJob()
 		n.ID, n.Queue, n.Task, n.Version, n.Parent, n.ChildName, n.Delay, n.RunAt = g.newID(), queue, queue, 1, godwit.Token{}, "", 0, time.Time{}
+		n.MaxCrashes = 3
 		n.MaxAttempts, n.Unique, n.Idempotency, n.Deadline = 3, godwit.UniqueKey{}, godwit.IdempotencyKey{}, time.Time{}
 		return n
 	}
@@ -171,7 +173,11 @@ func (g *stream) stage(row *states.Row) call {
 	then(claim)
 	then(callOf("submit", []godwit.NewJob{child}, godwit.Store.Submit))
 	then(claim)
-	then(callOf("park", []godwit.ParkRequest{{Token: t, Await: []godwit.ID{other.ID}}}, godwit.Store.Park))
+	if row.From == states.Place(godwit.StateWaiting) {
+		then(callOf("park", []godwit.ParkRequest{{Token: t, Await: []godwit.ID{other.ID}}}, godwit.Store.Park))
+	} else {
+		g.next = append(g.next, step{move: 7 * time.Minute, call: callOf("heartbeat", godwit.HeartbeatRequest{}, godwit.Store.Heartbeat)})
+	}
 	if row.Op == states.OpCascade {
 		then(callOf("cancel", []godwit.CancelRequest{{ID: parent.ID}}, godwit.Store.Cancel))
 		then(callOf("settle", []godwit.Settlement{{Token: child.Parent, Outcome: godwit.OutcomeRelease}}, godwit.Store.Settle))
