@@ -42,11 +42,7 @@ goes on where it stood, and counts what was repeated.`,
 			return runDemo(cmd.Context(), f, cmd.OutOrStdout())
 		},
 	}
-	db := os.Getenv("GODWIT_DB")
-	if db == "" {
-		db = "sqlite:godwit-demo.db"
-	}
-	cmd.Flags().StringVar(&f.db, "db", db, "database, as sqlite:PATH (env GODWIT_DB)")
+	cmd.Flags().StringVar(&f.db, "db", fromEnv("GODWIT_DB", "sqlite:godwit-demo.db"), "database, as sqlite:PATH (env GODWIT_DB)")
 	cmd.Flags().StringVar(&f.report, "report", "godwit-demo.md", "file to write the report to")
 	cmd.Flags().DurationVar(&f.pace, "pace", 400*time.Millisecond, "extra time each month takes; 0 for none")
 	cmd.Flags().IntVar(&f.workers, "workers", 4, "jobs run at a time")
