@@ -60,7 +60,7 @@ func head(rounds int, scale float64) {
 			fmt.Printf("- %s\n", model)
 		}
 	}
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Path}} {{.Version}}", "github.com/alitto/pond/v2", "github.com/panjf2000/ants/v2", "github.com/sourcegraph/conc", "golang.org/x/sync").Output()
+	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Path}} {{.Version}}", "github.com/alitto/pond/v2", "github.com/panjf2000/ants/v2", "github.com/sourcegraph/conc", "golang.org/x/sync").Output()
 	if err == nil {
 		fmt.Printf("- %s\n", strings.ReplaceAll(strings.TrimSpace(string(out)), "\n", ", "))
 	}

@@ -249,7 +249,7 @@ func sumChannels(results []chan int) {
 
 func pondResults(n int) {
 	p := pond.NewResultPool[int](workers)
-	results := make([]pond.Result[int], n)
+	results := make([]pond.ResultTask[int], n)
 	for i := range n {
 		results[i] = p.Submit(func() int { return i })
 	}
