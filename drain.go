@@ -6,8 +6,11 @@ import (
 	"time"
 )
 
-// drainPause is the time between two looks of [Client.Drain].
-const drainPause = time.Millisecond
+// The time between two looks of [Client.Drain]: it begins anew with every event, and doubles while nothing happens.
+const (
+	drainPauseMin = time.Millisecond
+	drainPauseMax = time.Second
+)
 
 // Drain waits until nothing is left that a started client could do now: in its queues no job is ready (unless held), none runs, and
 // none awaits what has settled. Scheduled jobs may be left, and jobs that wait for them. It is for tests, and for programs
@@ -17,7 +20,14 @@ func (c *Client) Drain(ctx context.Context) error {
 	if !ok {
 		return &Error{Code: CodeWrongState, Message: "the client was not started"}
 	}
-	for {
+	news := make(chan struct{}, 1)
+	defer c.watch(func([]Event) {
+		select {
+		case news <- struct{}{}:
+		default:
+		}
+	})()
+	for next := drainPauseMin; ; next = min(2*next, drainPauseMax) {
 		answer, err := c.store.Advance(ctx, maintenanceBatch)
 		if err != nil {
 			return err
@@ -31,9 +41,20 @@ func (c *Client) Drain(ctx context.Context) error {
 		if rest {
 			return nil
 		}
-		if !pause(ctx, drainPause) {
+		timer := time.NewTimer(next)
+		select {
+		case <-timer.C:
+		case <-news:
+			timer.Stop()
+			next = 0
+			pause(ctx, drainPauseMin) // much may happen: looking is not to slow it down
+		case <-ctx.Done():
+			timer.Stop()
+		}
+		if ctx.Err() != nil {
 			return ended(ctx)
 		}
+		next = max(next, drainPauseMin/2)
 	}
 }
 
