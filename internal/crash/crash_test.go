@@ -26,6 +26,15 @@ var (
 	seed   = flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the rounds; what happens in them is up to the scheduler")
 )
 
+// linesMax is how long a life may last that does not come to the point where it is to die. A short run has no time to wait for
+// what is rare.
+func linesMax(rounds int) int {
+	if rounds < 100 {
+		return 800
+	}
+	return 6000
+}
+
 // round is one life of the program and how it ends.
 type round struct {
 	point string // where the program kills itself; empty: the harness does it
@@ -46,9 +55,9 @@ func killPoints() []string {
 // timesOf bounds how often the program passes a point before it dies there: what a life does seldom kills it soon.
 func timesOf(point string) int {
 	switch point {
-	case "after-rescue":
+	case "after-rescue", "after-retry":
 		return 1
-	case "after-retry", "after-resume", "after-heartbeat", "before-sync-db", "after-sync-db":
+	case "after-cancel", "after-resume", "after-heartbeat", "before-sync-db", "after-sync-db":
 		return 2
 	case "write-wal":
 		return 300
@@ -64,17 +73,17 @@ func plan(rng *rand.Rand, n int) []round {
 	rng.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
 	var all []round
 	for i := range n {
-		r := round{lines: 1 + rng.IntN(500)}
+		r := round{lines: 1 + rng.IntN(linesMax(n)/4)}
 		if i%2 == 1 {
-			r.point, r.lines = points[i/2%len(points)], 1500
+			r.point, r.lines = points[i/2%len(points)], linesMax(n)
 			r.nth = 1 + rng.IntN(timesOf(r.point))
 		}
 		all = append(all, r)
 	}
 	for i := range max(n/4, 2) {
-		r := round{lines: 1 + rng.IntN(500), power: true}
+		r := round{lines: 1 + rng.IntN(linesMax(n)/4), power: true}
 		if i%2 == 1 {
-			r.point, r.lines = []string{"write-wal", "write-db"}[i/2%2], 1500
+			r.point, r.lines = []string{"write-wal", "write-db"}[i/2%2], linesMax(n)
 			r.nth = 1 + rng.IntN(timesOf(r.point))
 		}
 		all = append(all, r)

@@ -104,7 +104,9 @@ func runProgram(o orders) error {
 		orders: o, kinds: map[string]*task{}, open: make(chan struct{}, openMax), failed: make(chan error, 1),
 		rng: rand.New(rand.NewPCG(o.Seed, uint64(o.Life))),
 	}
-	p.store = &witness{Store: store, log: log, points: points, fail: p.fail, tokens: map[godwit.ID]godwit.Token{}}
+	p.store = &witness{
+		Store: store, log: log, points: points, fail: p.fail, tokens: tokensIn(before), stale: map[godwit.ID]godwit.Token{},
+	}
 	if err := p.start(ctx); err != nil {
 		return err
 	}
@@ -151,12 +153,26 @@ func (p *program) fail(err error) {
 	}
 }
 
+// tokensIn gives the newest token of each job.
+func tokensIn(events []Event) map[godwit.ID]godwit.Token {
+	tokens := map[godwit.ID]godwit.Token{}
+	for _, e := range events {
+		if e.Kind == Claimed {
+			tokens[e.Job] = godwit.Token{Job: e.Job, Run: e.Run, Session: e.Session}
+		}
+	}
+	return tokens
+}
+
 // handle does a job and tells of it. A run that was lost meanwhile sends its settle all the same, past the client, which would
 // not.
 func (p *program) handle(ctx context.Context, k *task, a Args) (Result, error) {
 	info := godwit.Info(ctx)
 	p.store.write(Event{Kind: Started, Job: info.ID, Run: info.Run})
 	p.store.points.pass("mid-job")
+	if token, ok := p.store.staleToken(info.ID); ok && p.draw(3) == 0 {
+		p.lateSettle(token, Result{Value: -1, Run: token.Run}) // an earlier run wakes up
+	}
 	value, err := k.body(p, ctx, a)
 	if err != nil {
 		return Result{}, err
@@ -175,7 +191,7 @@ func (p *program) handle(ctx context.Context, k *task, a Args) (Result, error) {
 // lateSettle settles a run that is probably over.
 func (p *program) lateSettle(token godwit.Token, r Result) {
 	s := godwit.Settlement{Token: token, Outcome: godwit.OutcomeSucceed, Result: encoded(r)}
-	if _, err := p.store.settle(context.Background(), []godwit.Settlement{s}, true); err != nil {
+	if _, err := p.store.settle(context.Background(), []godwit.Settlement{s}, true); err != nil && !errors.Is(err, godwit.ErrClosed) {
 		p.fail(err)
 	}
 }
@@ -288,7 +304,6 @@ func tail(path string) ([]Event, error) {
 func (p *program) goOnFrom(ctx context.Context, before []Event) {
 	unknown, late := map[godwit.ID]Event{}, map[godwit.ID]Event{}
 	seen := map[godwit.ID]bool{}
-	tokens := map[godwit.ID]godwit.Token{}
 	for _, e := range before {
 		switch e.Kind {
 		case Submitting:
@@ -296,8 +311,6 @@ func (p *program) goOnFrom(ctx context.Context, before []Event) {
 		case Submitted:
 			delete(unknown, e.Asked)
 			seen[e.Job] = true
-		case Claimed:
-			tokens[e.Job] = godwit.Token{Job: e.Job, Run: e.Run, Session: e.Session}
 		case Effect:
 			late[e.Job] = e
 		case Settled:
@@ -319,6 +332,7 @@ func (p *program) goOnFrom(ctx context.Context, before []Event) {
 			}
 		}
 	}
+	tokens := tokensIn(before)
 	for id, e := range late {
 		if t := tokens[id]; t.Run == e.Run {
 			p.lateSettle(t, Result{Value: e.Value, Run: e.Run})

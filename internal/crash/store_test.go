@@ -5,6 +5,7 @@ package crash
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"syscall"
@@ -51,6 +52,7 @@ type witness struct {
 
 	mu     sync.Mutex
 	tokens map[godwit.ID]godwit.Token // guarded by mu: the newest of each job
+	stale  map[godwit.ID]godwit.Token // guarded by mu: the one before
 }
 
 var (
@@ -100,6 +102,9 @@ func (w *witness) Claim(ctx context.Context, r godwit.ClaimRequest) (godwit.Clai
 	w.mu.Lock()
 	for i := range a.Jobs {
 		j := &a.Jobs[i]
+		if before, ok := w.tokens[j.ID]; ok {
+			w.stale[j.ID] = before
+		}
 		w.tokens[j.ID] = godwit.Token{Job: j.ID, Run: j.Run, Session: r.Session}
 		events = append(events, Event{Kind: Claimed, Job: j.ID, Run: j.Run, Session: r.Session, Crashes: j.Crashes, Task: j.Task})
 	}
@@ -116,6 +121,14 @@ func (w *witness) token(job godwit.ID, run int64) (godwit.Token, bool) {
 	return t, t.Run == run
 }
 
+// staleToken gives the token of an earlier run of a job that was handed out again.
+func (w *witness) staleToken(job godwit.ID) (godwit.Token, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t, ok := w.stale[job]
+	return t, ok
+}
+
 // Settle tells of every settle before and after. Now and then it repeats one of them with another result, as somebody does who did
 // not hear the answer and is not the same any more: that must never be accepted.
 func (w *witness) Settle(ctx context.Context, s []godwit.Settlement) ([]godwit.SettleAnswer, error) {
@@ -123,7 +136,7 @@ func (w *witness) Settle(ctx context.Context, s []godwit.Settlement) ([]godwit.S
 	if err == nil && rand.IntN(8) == 0 {
 		again := s[rand.IntN(len(s))]
 		again.Outcome, again.Result, again.Failure = godwit.OutcomeSucceed, encoded(Result{Value: -1, Run: again.Run}), nil
-		if _, err := w.settle(ctx, []godwit.Settlement{again}, true); err != nil {
+		if _, err := w.settle(ctx, []godwit.Settlement{again}, true); err != nil && !errors.Is(err, godwit.ErrClosed) {
 			w.fail(err)
 		}
 	}
