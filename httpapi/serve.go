@@ -213,8 +213,11 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// letGo gives back what the body held.
-func (r *request) letGo() { r.s.bodyBytes.Add(-r.held) }
+// letGo gives back what the body held. It is safe twice.
+func (r *request) letGo() {
+	r.s.bodyBytes.Add(-r.held)
+	r.held = 0
+}
 
 // bodyError says what an error of reading a body means to its sender.
 func bodyError(err error) error {

@@ -43,6 +43,7 @@ func submitOne(ctx context.Context, r *request, args raw) (*answer, error) {
 
 // submitted answers a submission: 202, or 200 with the finished job if that was waited for.
 func (r *request) submitted(ctx context.Context, s godwit.SubmitAnswer) (*answer, error) {
+	r.letGo() // the argument is not kept while the request waits
 	waited, err := r.awaitEnd(ctx, s.ID)
 	if err != nil {
 		return nil, err

@@ -57,11 +57,14 @@ func (c *Client) run(ctx context.Context, r request) error {
 // do makes a call, again and again while that is safe and may help.
 func (c *Client) do(ctx context.Context, r request) (*reply, error) {
 	start := time.Now()
+	sent := false // a try before may have been served
 	for pause := retryPauseFirst; ; pause = min(2*pause, retryPauseMax) {
 		a, f := c.once(ctx, r)
 		if f == nil {
 			return a, nil
 		}
+		sent = sent || !f.unsent
+		f.unsent = !sent
 		if ctx.Err() != nil || !f.mayRepeat(r) || time.Since(start)+pause > c.config.RetryFor {
 			return a, f.verdict(ctx, r)
 		}
@@ -78,7 +81,7 @@ func (c *Client) do(ctx context.Context, r request) (*reply, error) {
 // fault is a try that failed.
 type fault struct {
 	err    error
-	unsent bool          // the server surely did nothing
+	unsent bool          // the server surely did nothing, in this try and those before
 	passes bool          // it may go another way next time
 	after  time.Duration // not to be repeated before, as the server says
 }

@@ -135,3 +135,30 @@ func TestAwaitOutlivesShortWaits(t *testing.T) {
 		t.Errorf("awaited %d, %v", v, err)
 	}
 }
+
+// A try that was surely not served does not make one before it undone.
+func TestAnEarlierTryIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	var c cutter
+	down := atomic.Bool{}
+	b := setup(t, model.New(model.Config{}), func(next http.Handler) http.Handler {
+		cut := c.wrap(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if down.Swap(true) {
+				w.Header().Set("Content-Type", "application/problem+json")
+				w.WriteHeader(http.StatusServiceUnavailable)
+				if _, err := w.Write([]byte(`{"status":503,"code":"unavailable","detail":"not now"}`)); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			cut.ServeHTTP(w, r)
+		})
+	})
+	c.cuts.Store(1)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := upper.Submit(ctx, b.remote, "once", godwit.SubmitOptions{}); !errors.Is(err, godwit.ErrOutcomeUnknown) {
+		t.Errorf("submit: %v, want an unknown outcome", err)
+	}
+}
