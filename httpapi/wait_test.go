@@ -30,7 +30,7 @@ func TestWaitForAChange(t *testing.T) {
 		}
 
 		time.AfterFunc(3*time.Second, func() {
-			if err := b.client.Cancel(t.Context(), godwit.ID(parse(t, id)), ""); err != nil {
+			if err := b.client.Cancel(t.Context(), parse(t, id), ""); err != nil {
 				t.Error(err)
 			}
 		})
