@@ -9,15 +9,14 @@ import (
 // notifier tells waiters that promises settled. It asks the store for all ids waited for in one call: at once for those that
 // an event names, now and then for all. It has a goroutine only while somebody waits; the last waiter to leave ends it.
 type notifier struct {
-	c       *Client
-	trouble trouble // of the goroutine
+	c *Client
 
 	mu      sync.Mutex
 	waiting map[ID][]*waiter   // guarded by mu
 	dirty   map[ID]struct{}    // guarded by mu: to be asked for at once
 	loop    *loop              // guarded by mu: nil while nobody waits
 	halt    context.CancelFunc // guarded by mu: of loop
-	asked   time.Time          // of the goroutine: when all were asked for last
+	asked   time.Time          // guarded by mu: when all were asked for last
 }
 
 // waiter waits for some ids at once.
@@ -30,10 +29,7 @@ type waiter struct {
 }
 
 func newNotifier(c *Client) *notifier {
-	return &notifier{
-		c: c, waiting: map[ID][]*waiter{}, dirty: map[ID]struct{}{},
-		trouble: trouble{log: c.log, doing: "await"},
-	}
+	return &notifier{c: c, waiting: map[ID][]*waiter{}, dirty: map[ID]struct{}{}}
 }
 
 // settled reports whether nothing more comes: the job is final, or not there.
@@ -70,7 +66,8 @@ func (n *notifier) join(ids []ID, r *run) *waiter {
 	}
 	if n.loop == nil {
 		ctx, halt := context.WithCancel(context.Background())
-		l := newLoop("notifier", n.step)
+		t := &trouble{log: n.c.log, doing: "await"} // one a goroutine: the last one may still be ending
+		l := newLoop("notifier", func(ctx context.Context) time.Duration { return n.step(ctx, t) })
 		n.loop, n.halt = l, halt
 		go func() {
 			stop := n.c.watch(n.observe)
@@ -127,7 +124,7 @@ func (n *notifier) observe(events []Event) {
 }
 
 // step asks the store for what is dirty, or for all when that is due.
-func (n *notifier) step(ctx context.Context) time.Duration {
+func (n *notifier) step(ctx context.Context, t *trouble) time.Duration {
 	ids := n.take()
 	for start := 0; start < len(ids); start += BatchMax {
 		part := ids[start:min(start+BatchMax, len(ids))]
@@ -138,9 +135,9 @@ func (n *notifier) step(ctx context.Context) time.Duration {
 		}
 		if err != nil {
 			n.again(ids[start:])
-			return n.trouble.met(ctx, err)
+			return t.met(ctx, err)
 		}
-		n.trouble.over()
+		t.over()
 		n.deliver(part, answers)
 	}
 	return n.c.pollInterval()

@@ -29,12 +29,12 @@ func Example() {
 
 func ExampleRun() {
 	err := async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
-		s.Go(func(ctx context.Context) error { return errors.New("the disk is full") })
 		s.Go(func(ctx context.Context) error {
 			<-ctx.Done()
 			fmt.Println("cancelled because", context.Cause(ctx))
 			return ctx.Err()
 		})
+		s.Go(func(ctx context.Context) error { return errors.New("the disk is full") })
 		return nil
 	})
 	fmt.Println(err)
