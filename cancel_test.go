@@ -3,6 +3,7 @@ package godwit_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,7 +32,11 @@ func TestCancelReachesARunningHandlerAtOnce(t *testing.T) {
 		}
 		_, err := p.Await(t.Context())
 		wantCode(t, err, godwit.CodeCancelled)
-		wantCode(t, <-causes, godwit.CodeCancelled)
+		cause := <-causes
+		wantCode(t, cause, godwit.CodeCancelled)
+		if !strings.Contains(cause.Error(), "changed my mind") {
+			t.Errorf("the handler's cause is %q, want it to give the reason", cause)
+		}
 		if took := time.Since(start); took != 0 {
 			t.Errorf("took %v", took)
 		}

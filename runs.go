@@ -2,6 +2,7 @@ package godwit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -59,7 +60,10 @@ func (rs *runs) tell(e *Event) {
 	if r == nil || r.quiet.Load() || e.Run != r.token.Run {
 		return
 	}
-	cause := errCancel
+	var cause error = errCancel
+	if e.Reason != "" {
+		cause = &Error{Code: CodeCancelled, Message: errCancel.Message, Err: errors.New(e.Reason)}
+	}
 	if e.Kind == EventFailed { // while it was parked: by its deadline, or the run is over for another reason
 		cause = ErrLeaseLost
 		if e.Code == CodeDeadlineExceeded {

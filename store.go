@@ -130,7 +130,8 @@ type Event struct {
 	RunAt time.Time `json:"run_at,omitzero"` // of a job that became scheduled
 	Code  Code      `json:"code,omitempty"`  // of the failure, if any
 
-	Session ID `json:"session,omitzero"` // of session_started and session_ended
+	Reason  string `json:"reason,omitempty"` // of cancel_requested and cancelled
+	Session ID     `json:"session,omitzero"` // of session_started and session_ended
 }
 
 // EventKind names a change.

@@ -153,6 +153,9 @@ func (u *unit) tell(k godwit.EventKind, j *job, code godwit.Code) {
 	if j.kind == scheduled {
 		e.RunAt = fromMicros(j.runAt)
 	}
+	if k == godwit.EventCancelRequested || k == godwit.EventCancelled {
+		e.Reason = j.cancelReason
+	}
 	u.events = append(u.events, e)
 }
 

@@ -104,9 +104,23 @@ func (s *subject) verifyEvent(before, after picture) {
 			e.RunAt = seen.RunAt
 		}
 		e.Code = s.eventCode(&seen)
+		if e.Kind == godwit.EventCancelRequested || e.Kind == godwit.EventCancelled {
+			e.Reason = s.cancelReason()
+		}
 		want = append(want, e)
 	}
 	s.want(s.under()+": the events", got, want)
+}
+
+// cancelReason is the reason that a cancelled job has: the first that was given.
+func (s *subject) cancelReason() string {
+	switch {
+	case s.is(states.OpCascade):
+		return godwit.CascadeReason(s.parent.Job)
+	case s.is(states.OpCancel):
+		return "second reason" // the only one that was taken
+	}
+	return "first reason"
 }
 
 // eventCode is the code of the failure that the event tells of.
@@ -214,14 +228,7 @@ func (s *subject) verifyFailure(after *godwit.Job) {
 			want = s.settlement().Failure
 		}
 	case godwit.StateCancelled:
-		switch {
-		case s.is(states.OpCascade):
-			want = godwit.CancelledFailure(godwit.CascadeReason(s.parent.Job))
-		case s.is(states.OpCancel):
-			want = godwit.CancelledFailure("second reason")
-		default:
-			want = godwit.CancelledFailure("first reason")
-		}
+		want = godwit.CancelledFailure(s.cancelReason())
 	default:
 		return
 	}

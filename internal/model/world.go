@@ -238,5 +238,8 @@ func (w *world) tell(kind godwit.EventKind, now time.Time, j *job, code godwit.C
 	if j.view.State == godwit.StateScheduled {
 		e.RunAt = j.view.RunAt
 	}
+	if kind == godwit.EventCancelRequested || kind == godwit.EventCancelled {
+		e.Reason = j.cancelReason
+	}
 	w.events = append(w.events, e)
 }
