@@ -85,7 +85,7 @@ func (c *Client) Cancel(ctx context.Context, id ID, reason string) error {
 type RetryOptions struct {
 	// Args are other arguments, encoded as JSON. Defaults to the same.
 	Args any
-	// Version of the other arguments. Defaults to the same.
+	// Version of the other arguments, not without them. Defaults to the same.
 	Version int
 }
 
@@ -94,6 +94,9 @@ func (c *Client) Retry(ctx context.Context, id ID, o RetryOptions) error {
 	r := RetryRequest{ID: id, Version: o.Version}
 	if o.Version < 0 || o.Version > VersionMax {
 		return invalid("version", "must be from 1 to %d, got %d", VersionMax, o.Version)
+	}
+	if o.Version > 0 && o.Args == nil {
+		return invalid("version", "is that of other arguments, and none are given")
 	}
 	if o.Args != nil {
 		data, err := json.Marshal(o.Args)

@@ -23,6 +23,9 @@ func (p Policy) check() error {
 		if err := checkName("Aliases", alias); err != nil {
 			return err
 		}
+		if strings.HasPrefix(alias, reservedPrefix) {
+			return invalid("Aliases", "must not begin with %q, which is kept for tasks of godwit itself, got %s", reservedPrefix, quoteShort(alias))
+		}
 	}
 	switch {
 	case p.Version < 1 || p.Version > VersionMax:
@@ -136,8 +139,14 @@ func checkTimes(o SubmitOptions, deadline time.Duration, now time.Time) error {
 }
 
 func checkKeys(o SubmitOptions) error {
+	if !o.ID.IsZero() && (o.ID[6]>>4 != 7 || o.ID[8]>>6 != 2) {
+		return invalid("id", "must be a UUIDv7, got %s (make it with godwit.NewID)", o.ID)
+	}
 	if err := checkText("idempotency_key", o.IdempotencyKey, KeyMax); err != nil {
 		return err
+	}
+	if o.IdempotencyFor != 0 && o.IdempotencyKey == "" {
+		return invalid("idempotency_for", "needs an idempotency_key")
 	}
 	if err := checkText("caller", o.Caller, NameMax); err != nil {
 		return err
@@ -148,6 +157,9 @@ func checkKeys(o SubmitOptions) error {
 	u := o.Unique
 	if err := checkText("unique.key", u.Key, KeyMax); err != nil {
 		return err
+	}
+	if !u.ByArgs && u.Key == "" && u != (Unique{}) {
+		return invalid("unique.key", "must be given, or unique.by_args")
 	}
 	if u.ByArgs && u.Key != "" {
 		return invalid("unique.key", "excludes unique.by_args: give one of them")
@@ -188,8 +200,14 @@ func checkLabels(o SubmitOptions) error {
 		return tooLarge("headers", "must be at most %d, got %d", HeadersMax, len(o.Headers))
 	}
 	for name, value := range o.Headers {
-		if name == "" || len(name)+len(value) > HeaderMax {
-			return tooLarge("headers", "must have a name, and at most %d bytes of name and value, got %s", HeaderMax, quoteShort(name))
+		switch {
+		case name == "":
+			return invalid("headers", "must have a name")
+		case len(name)+len(value) > HeaderMax:
+			return tooLarge("headers", "must be at most %d bytes of name and value, got %s", HeaderMax, quoteShort(name))
+		}
+		if err := checkText("headers", name+value, HeaderMax); err != nil {
+			return err
 		}
 	}
 	return checkText("name", o.Name, NameMax)

@@ -22,6 +22,10 @@ type RunInfo struct {
 	CreatedAt   time.Time
 	RunAt       time.Time // when the run was due
 	Deadline    time.Time // zero: none
+
+	// Token is the fence of the run, for a driver's SettleTx: what the handler does in a transaction counts exactly when its settle
+	// does.
+	Token Token
 }
 
 // Info tells a handler, and middleware, which job it does. Outside a handler it is the zero RunInfo.
@@ -34,6 +38,6 @@ func Info(ctx context.Context) RunInfo {
 	return RunInfo{
 		ID: j.ID, Task: j.Task, Version: j.Version, Queue: j.Queue, Run: j.Run, Attempt: j.Attempt, MaxAttempts: j.MaxAttempts,
 		Crashes: j.Crashes, Priority: j.Priority, Tags: j.Tags, Headers: j.Headers, Parent: j.Parent,
-		CreatedAt: j.CreatedAt, RunAt: j.RunAt, Deadline: j.Deadline,
+		CreatedAt: j.CreatedAt, RunAt: j.RunAt, Deadline: j.Deadline, Token: r.token,
 	}
 }

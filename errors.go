@@ -41,7 +41,7 @@ const (
 	CodeUndecodable      Code = "undecodable_args"     // the arguments do not decode into the task's input type
 	CodeUnencodable      Code = "unencodable_result"   // the result does not encode
 	CodeResultTooLarge   Code = "result_too_large"     // the encoded result is over the payload bound
-	CodeUnknownTask      Code = "unknown_task"         // no handler of this client knows the task
+	CodeUnknownTask      Code = "unknown_task"         // neither this client nor a live worker knows the task
 	CodeLocked           Code = "locked"               // another process holds the database file
 	CodeCorrupt          Code = "corrupt"              // the database is damaged or is not one of ours
 	CodeUnavailable      Code = "unavailable"          // the store cannot serve now (disk full, connection lost)

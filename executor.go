@@ -21,6 +21,7 @@ func (w *worker) execute(job *Job, session ID, q *queue) {
 	r := &run{
 		w: w, job: job, token: Token{Job: job.ID, Run: job.Run, Session: session}, handler: h, queue: q, slot: true,
 		parking: make(chan struct{}, 1), ordinals: map[string]int{}, children: map[ID]struct{}{},
+		said: said{now: w.store.Now},
 	}
 	r.parking <- struct{}{}
 	r.ctx, r.cancel, r.release = w.contextOf(r)

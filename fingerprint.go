@@ -13,6 +13,15 @@ func hashOf(data []byte) [16]byte {
 	return [16]byte(sum[:16])
 }
 
+// childFingerprint hashes what a child that is submitted again must have in common with the first: task and arguments. Its
+// options may well be computed anew in each run (a delay until a certain time): those of the first submission stand.
+func childFingerprint(j *NewJob) [16]byte {
+	b := make([]byte, 0, len(j.Task)+len(j.Args.Encoding)+len(j.Args.Data)+2)
+	b = append(append(b, j.Task...), 0)
+	b = append(append(b, j.Args.Encoding...), 0)
+	return hashOf(append(b, j.Args.Data...))
+}
+
 // fingerprint hashes what an honest repetition of a submission has in common: task, queue, arguments and the options
 // as they were given. A deadline counts as its duration. Left out are the id, the keys themselves, the headers (a trace context differs
 // each time) and the policy, so that a new release with another policy does not make its parents' children strangers.

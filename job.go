@@ -95,7 +95,8 @@ const (
 	ClashRefuse   UniqueClash = "refuse"   // CodeUniqueConflict
 )
 
-// Job is a job as it stands, the view that every read answers with. Its JSON form is the one of the HTTP API.
+// Job is a job as it stands, the view that every read answers with. Its JSON form is for logs; that of the HTTP API has the
+// arguments and the result too.
 type Job struct {
 	ID       ID     `json:"id"`
 	Task     string `json:"task"`

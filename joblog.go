@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 )
 
 // Logger gives a handler a logger that writes to the log lines of its job, to be read with [Client.Logs], from level Info on, and
@@ -40,7 +39,7 @@ func (l *jobLog) Handle(ctx context.Context, record slog.Record) error {
 			render(&b, l.prefix, a)
 			return true
 		})
-		l.r.say(LogLine{At: time.Now(), Level: record.Level.String(), Message: cut(b.String(), MessageMax)})
+		l.r.say(LogLine{At: l.r.w.store.Now(), Level: record.Level.String(), Message: cut(b.String(), MessageMax)})
 	}
 	if l.own.Enabled(ctx, record.Level) {
 		return l.own.Handle(ctx, record)

@@ -16,6 +16,8 @@ const (
 
 // said is what a handler said and the store does not know yet.
 type said struct {
+	now func() time.Time // store time
+
 	mu       sync.Mutex
 	progress *Progress     // guarded by mu
 	logs     []LogLine     // guarded by mu
@@ -49,7 +51,7 @@ func (s *said) takeLocked() Reported {
 	r := Reported{Progress: s.progress, Logs: s.logs, Items: s.items}
 	if s.dropped > 0 {
 		r.Logs = append(r.Logs, LogLine{
-			At: time.Now(), Level: slog.LevelWarn.String(), Message: fmt.Sprintf("%d log lines were dropped: too many at once", s.dropped),
+			At: s.now(), Level: slog.LevelWarn.String(), Message: fmt.Sprintf("%d log lines were dropped: too many at once", s.dropped),
 		})
 	}
 	s.progress, s.logs, s.items, s.dropped = nil, nil, nil, 0

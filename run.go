@@ -72,7 +72,7 @@ func (r *run) adopt(j *NewJob, name string) error {
 			return err
 		}
 	}
-	j.Parent, j.ChildName = r.token, name
+	j.Parent, j.ChildName, j.Fingerprint = r.token, name, childFingerprint(j)
 	return nil
 }
 

@@ -192,10 +192,8 @@ func (c *Client) SubmitAll(ctx context.Context, jobs []Submission) ([]SubmitAnsw
 	if err != nil {
 		return nil, err
 	}
-	for i, a := range answers {
-		if a.Code != "" && a.Code != CodeBatchRefused {
-			return nil, ofItem(submitRefusal(a, &items[i]), i, len(jobs))
-		}
+	if err := SubmitError(items, answers); err != nil {
+		return nil, err
 	}
 	if r != nil {
 		r.noteChildren(answers)
@@ -229,6 +227,17 @@ func batchTooLong(n int) error {
 	return tooLarge("jobs", "must be at most %d in one call, got %d (submit in several calls)", BatchMax, n)
 }
 
+// SubmitError gives the error of a submission that a store refused, nil when it took it: for drivers that submit inside a
+// caller's transaction.
+func SubmitError(jobs []NewJob, answers []SubmitAnswer) error {
+	for i, a := range answers {
+		if a.Code != "" && a.Code != CodeBatchRefused {
+			return ofItem(submitRefusal(a, &jobs[i]), i, len(jobs))
+		}
+	}
+	return nil
+}
+
 // submitRefusal says in words why a store refused a submission.
 func submitRefusal(a SubmitAnswer, j *NewJob) error {
 	e := &Error{Code: a.Code, Field: a.Field}
@@ -243,9 +252,10 @@ func submitRefusal(a SubmitAnswer, j *NewJob) error {
 	case CodeExpired:
 		e.Message = fmt.Sprintf("job %s has been pruned (make a new id)", j.ID)
 	case CodeIdempotency:
-		e.Message = fmt.Sprintf("idempotency key %s was used for a different submission", quoteShort(j.Idempotency.Key))
+		e.Message = fmt.Sprintf("idempotency key %s was used for a different submission (make a new key for a new request)",
+			quoteShort(j.Idempotency.Key))
 	case CodeUniqueConflict:
-		e.Message = fmt.Sprintf("another job holds the unique key %s", quoteShort(j.Unique.Key))
+		e.Message = fmt.Sprintf("another job holds the unique key %s (wait for it, or use ClashExisting)", quoteShort(j.Unique.Key))
 	case CodeChildMismatch:
 		e.Message = fmt.Sprintf("an earlier run submitted a different child as %s (name children by what they do)", quoteShort(j.ChildName))
 	case CodeTooDeep:

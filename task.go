@@ -97,6 +97,9 @@ func (t *Task[A, R]) SubmitMany(ctx context.Context, c Submitter, args []A, o Su
 	if len(args) > BatchMax {
 		return nil, batchTooLong(len(args))
 	}
+	if len(args) > 1 && (!o.ID.IsZero() || o.IdempotencyKey != "") {
+		return nil, invalid("id", "and idempotency_key stand for one job, and there are %d (use SubmitAll)", len(args))
+	}
 	jobs := make([]Submission, 0, len(args))
 	for i, a := range args {
 		each := o

@@ -25,8 +25,8 @@
 //		if err := sqlitex.Execute(tx.Conn(), "INSERT INTO orders (id) VALUES (?)", options); err != nil {
 //			return err
 //		}
-//		_, err := tx.Submit(job)
-//		return err
+//		_, err := tx.Submit(Ship.Job(order, godwit.SubmitOptions{}))
+//		return err // also when the job was refused: then the order is not there either
 //	})
 //
 // # Looking after it

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"zombiezen.com/go/sqlite/sqlitex"
 
@@ -29,19 +28,17 @@ func ExampleStore_Tx() {
 	}
 	defer func() { _ = store.Close() }()
 
-	var ids godwit.IDs
-	ship := godwit.NewJob{
-		ID: ids.New(), Task: "order.ship", Version: 1, Queue: "default", Args: godwit.Payload{Encoding: "json", Data: []byte(`{"order":7}`)},
-		MaxAttempts: 3, MaxCrashes: 3, KeepSucceeded: time.Hour, KeepFailed: time.Hour,
-	}
+	type order struct{ Number int }
+	ship := godwit.NewTask[order, string]("order.ship", godwit.Policy{MaxAttempts: 3})
+	id := godwit.NewID()
 	err = store.Tx(ctx, func(tx *sqlite.Tx) error {
 		if err := sqlitex.ExecuteScript(tx.Conn(), "CREATE TABLE orders (id INTEGER); INSERT INTO orders VALUES (7);", nil); err != nil {
 			return err
 		}
-		_, err := tx.Submit(ship)
+		_, err := tx.Submit(ship.Job(order{7}, godwit.SubmitOptions{ID: id}))
 		return err
 	})
-	jobs, _ := store.Get(ctx, []godwit.ID{ship.ID})
+	jobs, _ := store.Get(ctx, []godwit.ID{id})
 	fmt.Println(err, jobs[0].Job.Task, jobs[0].Job.State)
 	fmt.Println(store.Backup(ctx, filepath.Join(dir, "copy.db")), store.Check(ctx))
 	// Output:

@@ -275,7 +275,13 @@ func TestTransactionCommitsBothOrNeither(t *testing.T) {
 	run := func(tx *Tx, sql string) error { return sqlitex.ExecuteTransient(tx.Conn(), sql, nil) }
 	b.ok(b.store.Tx(b.ctx, func(tx *Tx) error { return run(tx, "CREATE TABLE orders (n INTEGER)") }))
 
-	good, bad, worse := b.job("mail"), b.job("mail"), b.job("mail")
+	mail := godwit.NewTask[int, string]("mail", godwit.Policy{})
+	one := func(o godwit.SubmitOptions) godwit.Submission {
+		o.ID = b.ids.New()
+		return mail.Job(1, o)
+	}
+	unique := godwit.SubmitOptions{Unique: godwit.Unique{Key: "the one", OnClash: godwit.ClashRefuse}}
+	good, bad, worse, clash := one(unique), one(godwit.SubmitOptions{}), one(godwit.SubmitOptions{}), one(unique)
 	b.ok(b.store.Tx(b.ctx, func(tx *Tx) error {
 		if err := run(tx, "INSERT INTO orders VALUES (1)"); err != nil {
 			return err
@@ -283,6 +289,16 @@ func TestTransactionCommitsBothOrNeither(t *testing.T) {
 		_, err := b.store.SubmitTx(b.ctx, tx, good)
 		return err
 	}))
+	refused := b.store.Tx(b.ctx, func(tx *Tx) error {
+		if err := run(tx, "INSERT INTO orders VALUES (4)"); err != nil {
+			return err
+		}
+		_, err := tx.Submit(clash)
+		return err
+	})
+	if !errors.Is(refused, godwit.ErrUniqueConflict) {
+		t.Errorf("a transaction whose job is refused: %v", refused)
+	}
 	refusal := errors.New("no such luck")
 	err := b.store.Tx(b.ctx, func(tx *Tx) error {
 		if err := run(tx, "INSERT INTO orders VALUES (2)"); err != nil {
@@ -316,12 +332,15 @@ func TestTransactionCommitsBothOrNeither(t *testing.T) {
 		}
 		return err
 	}))
-	for job, code := range map[godwit.ID]godwit.Code{good.ID: "", bad.ID: godwit.CodeNotFound, worse.ID: godwit.CodeNotFound} {
+	for job, code := range map[godwit.ID]godwit.Code{
+		good.Options.ID: "", bad.Options.ID: godwit.CodeNotFound, worse.Options.ID: godwit.CodeNotFound,
+		clash.Options.ID: godwit.CodeNotFound,
+	} {
 		if a := b.get(job); a.Code != code {
 			t.Errorf("job: %q, want %q", a.Code, code)
 		}
 	}
-	if len(events) != 1 || events[0].Job != good.ID {
+	if len(events) != 1 || events[0].Job != good.Options.ID {
 		t.Errorf("told %+v", events)
 	}
 }
@@ -390,7 +409,7 @@ func TestTransactionMayNotTouchOurTables(t *testing.T) {
 		_, err := number(tx.unit.c, "SELECT count(*) FROM godwit_jobs")
 		return err
 	}))
-	if _, err := kept.Submit(b.job("mail")); !errors.Is(err, godwit.ErrInvalid) {
+	if _, err := kept.Submit(godwit.NewTask[int, string]("mail", godwit.Policy{}).Job(1, godwit.SubmitOptions{})); !errors.Is(err, godwit.ErrInvalid) {
 		t.Errorf("a transaction that is over: %v", err)
 	}
 }

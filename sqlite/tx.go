@@ -92,12 +92,28 @@ func (tx *Tx) call(fn func(tx *Tx) error) (panicked any, err error) {
 // are changes of tables whose names begin with "godwit_". The connection must not be kept.
 func (tx *Tx) Conn() *zs.Conn { return tx.unit.c.db }
 
-// Submit is [Store.Submit] within the transaction. Events are told after the commit.
-func (tx *Tx) Submit(jobs ...godwit.NewJob) ([]godwit.SubmitAnswer, error) {
+// Submit makes jobs within the transaction, all or none: tx.Submit(task.Job(args, options)). A refusal is an error, as with
+// [godwit.Client.SubmitAll]; returned from the function it undoes the transaction. Events are told after the commit.
+func (tx *Tx) Submit(jobs ...godwit.Submission) ([]godwit.SubmitAnswer, error) {
 	if err := checkBatch(len(jobs)); err != nil {
 		return nil, err
 	}
-	return within(tx, func(u *unit) ([]godwit.SubmitAnswer, error) { return u.submitAll(jobs) })
+	items := make([]godwit.NewJob, 0, len(jobs))
+	for _, s := range jobs {
+		item, err := s.NewJob(fromMicros(tx.unit.now))
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	answers, err := within(tx, func(u *unit) ([]godwit.SubmitAnswer, error) { return u.submitAll(items) })
+	if err != nil {
+		return nil, err
+	}
+	if err := godwit.SubmitError(items, answers); err != nil {
+		return nil, err
+	}
+	return answers, nil
 }
 
 // Settle is [Store.Settle] within the transaction: what the run has done to the application's tables counts exactly when the
@@ -109,8 +125,8 @@ func (tx *Tx) Settle(items ...godwit.Settlement) ([]godwit.SettleAnswer, error) 
 	return within(tx, func(u *unit) ([]godwit.SettleAnswer, error) { return u.settleAll(items) })
 }
 
-// SubmitTx is [Store.Submit] within a transaction that [Store.Tx] began.
-func (s *Store) SubmitTx(ctx context.Context, tx *Tx, jobs ...godwit.NewJob) ([]godwit.SubmitAnswer, error) {
+// SubmitTx is [Tx.Submit] on a transaction that [Store.Tx] began.
+func (s *Store) SubmitTx(ctx context.Context, tx *Tx, jobs ...godwit.Submission) ([]godwit.SubmitAnswer, error) {
 	if err := s.mine(ctx, tx); err != nil {
 		return nil, err
 	}
