@@ -3,6 +3,7 @@ package godwit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -112,47 +113,99 @@ func (c *Client) explainWaiting(ctx context.Context, j *Job) ([]Reason, error) {
 		return nil, err
 	}
 	open, first := 0, ID{}
+	var sleeps time.Time
 	for i := range page.Jobs {
-		if !page.Jobs[i].State.Final() {
+		child := &page.Jobs[i]
+		switch {
+		case child.State.Final():
+		case child.Task == timerTask:
+			sleeps = child.RunAt
+		default:
 			open++
-			first = page.Jobs[i].ID
+			first = child.ID
 		}
 	}
-	if open > 0 {
+	switch {
+	case !sleeps.IsZero() && open == 0:
+		r.Message = "the job gave its slot back and sleeps until " + stamp(sleeps)
+	case open > 0:
 		r.Message = fmt.Sprintf("the job gave its slot back and waits for other jobs; of its newest %d children %d are not finished", len(page.Jobs), open)
 		r.Mend = "explain child " + first.String()
 	}
 	return []Reason{r}, nil
 }
 
+// explainHeld gives every reason that keeps a ready job back: mending the first alone would only bring up the next.
 func (c *Client) explainHeld(ctx context.Context, j *Job) ([]Reason, error) {
-	r := Reason{Kind: ReasonKind(j.Held)}
-	switch j.Held {
-	case HeldQueuePaused:
-		r.Message, r.Mend = fmt.Sprintf("queue %q is paused", j.Queue), "resume the queue"
-	case HeldTaskPaused:
-		r.Message, r.Mend = fmt.Sprintf("task %q is paused", j.Task), "resume the task"
-	case HeldUnknownVersion:
-		r.Message = fmt.Sprintf("live workers know task %q, but not version %d of its arguments", j.Task, j.Version)
-		r.Mend = "deploy the newer worker, or let its handler take older versions (MinVersion)"
-	case HeldUnservedQueue:
-		r.Message = fmt.Sprintf("no live worker that knows task %q serves queue %q", j.Task, j.Queue)
-		r.Mend = "add the queue to the worker's Config.Queues"
-	default:
-		infos, err := c.store.Tasks(ctx)
-		if err != nil {
-			return nil, err
+	queues, err := c.store.Queues(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := c.store.Tasks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := c.store.Sessions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var reasons []Reason
+	for _, q := range queues {
+		if q.Name == j.Queue && q.Paused {
+			reasons = append(reasons, Reason{ReasonKind(HeldQueuePaused), fmt.Sprintf("queue %q is paused", j.Queue), "resume the queue"})
 		}
-		var known []string
-		for _, info := range infos {
-			if info.Workers > 0 {
-				known = append(known, info.Name)
+	}
+	var known []string
+	for _, info := range tasks {
+		if info.Name == j.Task && info.Paused {
+			reasons = append(reasons, Reason{ReasonKind(HeldTaskPaused), fmt.Sprintf("task %q is paused", j.Task), "resume the task"})
+		}
+		if info.Workers > 0 {
+			known = append(known, info.Name)
+		}
+	}
+	if r, ok := explainWorkers(j, sessions, known); ok {
+		reasons = append(reasons, r)
+	}
+	if len(reasons) == 0 { // mended since the job was read
+		return c.explainReady(ctx, j)
+	}
+	return reasons, nil
+}
+
+// explainWorkers says what is missing of a worker that could run the job; ok is false when nothing is.
+func explainWorkers(j *Job, sessions []SessionInfo, known []string) (r Reason, ok bool) {
+	knowsTask, knowsVersion := false, false
+	for _, s := range sessions {
+		for _, c := range s.Tasks {
+			if c.Task != j.Task {
+				continue
+			}
+			knowsTask = true
+			if c.MinVersion <= j.Version && j.Version <= c.MaxVersion {
+				if slices.Contains(s.Queues, j.Queue) {
+					return Reason{}, false
+				}
+				knowsVersion = true
 			}
 		}
-		r.Message = fmt.Sprintf("no live worker knows task %q%s", j.Task, didYouMean(j.Task, known))
-		r.Mend = "start a worker with a handler of the task"
 	}
-	return []Reason{r}, nil
+	switch {
+	case knowsVersion:
+		return Reason{
+			ReasonKind(HeldUnservedQueue), fmt.Sprintf("no live worker that knows task %q serves queue %q", j.Task, j.Queue),
+			"add the queue to the worker's Config.Queues",
+		}, true
+	case knowsTask:
+		return Reason{
+			ReasonKind(HeldUnknownVersion), fmt.Sprintf("live workers know task %q, but not version %d of its arguments", j.Task, j.Version),
+			"deploy the newer worker, or let its handler take older versions (MinVersion)",
+		}, true
+	}
+	return Reason{
+		ReasonKind(HeldUnknownTask), fmt.Sprintf("no live worker knows task %q%s", j.Task, didYouMean(j.Task, known)),
+		"start a worker with a handler of the task",
+	}, true
 }
 
 func (c *Client) explainReady(ctx context.Context, j *Job) ([]Reason, error) {

@@ -196,7 +196,7 @@ func TestExplainSaysWhyAJobDoesNotRun(t *testing.T) {
 		sleeping := b.submit(t, "sleep", godwit.SubmitOptions{})
 		wait(time.Second)
 		ask(failed.ID(), godwit.ReasonRetry, "attempt 1 of 20 failed (no luck)")
-		ask(sleeping.ID(), godwit.ReasonWaiting, "of its newest 1 children 1 are not finished")
+		ask(sleeping.ID(), godwit.ReasonWaiting, "sleeps until")
 		running := b.submit(t, "", godwit.SubmitOptions{})
 		synctest.Wait()
 		ask(running.ID(), godwit.ReasonRunning, "runs since")
@@ -215,6 +215,9 @@ func TestExplainSaysWhyAJobDoesNotRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		ask(first.ID(), godwit.ReasonQueuePaused, `queue "default" is paused`)
+		if e, err := b.Explain(t.Context(), first.ID()); err != nil || len(e.Reasons) != 2 || e.Reasons[1].Kind != godwit.ReasonTaskPaused {
+			t.Errorf("got %+v, %v; want both pauses", e.Reasons, err)
+		}
 		close(free)
 		if err := errors.Join(b.ResumeTask(t.Context(), "block"), b.ResumeQueue(t.Context(), godwit.QueueDefault)); err != nil {
 			t.Fatal(err)

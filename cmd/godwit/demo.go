@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -57,6 +58,9 @@ func (f *demoFlags) check() error {
 		return fmt.Errorf("--workers must be between 1 and 1000, got %d", f.workers)
 	case f.report == "":
 		return errors.New("--report must name a file")
+	}
+	if info, err := os.Stat(filepath.Dir(f.report)); err != nil || !info.IsDir() {
+		return fmt.Errorf("--report must be in a folder that exists, got %s", f.report)
 	}
 	return nil
 }

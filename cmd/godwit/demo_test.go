@@ -102,6 +102,7 @@ func TestCommandLine(t *testing.T) {
 		{"unknown flag", []string{"demo", "--pase", "1s"}, exitUsage, "--pase", ""},
 		{"negative pace", []string{"demo", "--pace", "-1s"}, exitUsage, "--pace must be between 0s and 1m", ""},
 		{"no workers", []string{"demo", "--workers", "0"}, exitUsage, "--workers must be between 1 and 1000", ""},
+		{"report nowhere", []string{"demo", "--report", "no/such/folder/x.md"}, exitUsage, "--report must be in a folder that exists", ""},
 		{"too many arguments", []string{"demo", "now"}, exitUsage, "now", ""},
 		{"unknown database", []string{"demo", "--db", "oracle:x"}, exitFailed, "oracle", ""},
 	} {
