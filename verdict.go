@@ -139,13 +139,14 @@ func failureOf(code Code, err error) *Failure {
 	return &Failure{Code: code, Message: cut(err.Error(), MessageMax)}
 }
 
-// cut bounds a text, and says so when it had to.
+// cut bounds a text, and says so when it had to. The middle goes: the cause of a chain of errors stands at its end.
 func cut(s string, bound int) string {
-	const mark = "... (cut)"
+	const mark = " ... (cut) ... "
 	if len(s) <= bound {
 		return validUTF8(s)
 	}
-	return validUTF8(s[:bound-len(mark)]) + mark
+	tail := (bound - len(mark)) / 4
+	return validUTF8(s[:bound-len(mark)-tail]) + mark + validUTF8(s[len(s)-tail:])
 }
 
 // ended makes the error of a wait that the context cut short: it matches ctx.Err() and the context's cause.
