@@ -1,10 +1,11 @@
 package godwit
 
 import (
-	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/godwit-go/godwit/internal/suggest"
 )
 
 // checkTask checks a task's name and its policy, which has its defaults.
@@ -181,7 +182,7 @@ func checkOneOf[T ~string](field string, v T, known ...T) error {
 		}
 		names = append(names, string(k))
 	}
-	return invalid(field, "must be one of %s, got %s%s", strings.Join(names, ", "), quoteShort(string(v)), didYouMean(string(v), names))
+	return invalid(field, "must be one of %s, got %s%s", strings.Join(names, ", "), quoteShort(string(v)), suggest.DidYouMean(string(v), names))
 }
 
 func checkLabels(o SubmitOptions) error {
@@ -211,46 +212,6 @@ func checkLabels(o SubmitOptions) error {
 		}
 	}
 	return checkText("name", o.Name, NameMax)
-}
-
-// didYouMean gives a hint in parentheses when one of the known names is near.
-func didYouMean(name string, known []string) string {
-	best, distance := "", len(name)/3+2
-	for _, k := range known {
-		if d := editDistance(name, k, distance); d < distance {
-			best, distance = k, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %q?)", best)
-}
-
-// editDistance counts the letters to insert, remove, replace or swap; it may stop early at bound or more.
-func editDistance(a, b string, bound int) int {
-	if len(a)-len(b) >= bound || len(b)-len(a) >= bound {
-		return bound
-	}
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
 }
 
 // validUTF8 replaces what is not UTF-8, so that every store and every JSON form can hold the text.

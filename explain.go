@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/godwit-go/godwit/internal/suggest"
 )
 
 // Explanation says why a job is not running now, or that it is.
@@ -203,7 +205,7 @@ func explainWorkers(j *Job, sessions []SessionInfo, known []string) (r Reason, o
 		}, true
 	}
 	return Reason{
-		ReasonKind(HeldUnknownTask), fmt.Sprintf("no live worker knows task %q%s", j.Task, didYouMean(j.Task, known)),
+		ReasonKind(HeldUnknownTask), fmt.Sprintf("no live worker knows task %q%s", j.Task, suggest.DidYouMean(j.Task, known)),
 		"start a worker with a handler of the task",
 	}, true
 }

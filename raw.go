@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+
+	"github.com/godwit-go/godwit/internal/suggest"
 )
 
 // RawJob makes a submission by the task's name with arguments in JSON, for programs that have no Go type for them. The policy is that
@@ -59,5 +61,5 @@ func (c *Client) CheckTask(ctx context.Context, task string) error {
 		}
 		known = append(known, info.Name)
 	}
-	return &Error{Code: CodeUnknownTask, Field: "task", Message: fmt.Sprintf("%s is known to no worker%s", quoteShort(task), didYouMean(task, known))}
+	return &Error{Code: CodeUnknownTask, Field: "task", Message: fmt.Sprintf("%s is known to no worker%s", quoteShort(task), suggest.DidYouMean(task, known))}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/suggest"
 )
 
 // params reads query parameters. The first error sticks, so that a call reads them all and asks once.
@@ -37,7 +38,7 @@ func newParams(rawQuery string, known []string) (*params, error) {
 }
 
 func unknownName(what, name string, known []string) error {
-	hint := suggest(name, known)
+	hint := suggest.DidYouMean(name, known)
 	if hint == "" {
 		hint = " (known: " + strings.Join(known, ", ") + ")"
 		if len(known) == 0 {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/model"
+	"github.com/godwit-go/godwit/internal/suggest"
 	"github.com/godwit-go/godwit/sqlite"
 )
 
@@ -78,32 +79,11 @@ func didYouMean(scheme string) string {
 		return fmt.Sprintf(" (did you mean %q?)", known+":")
 	}
 	for _, known := range schemes {
-		if lower == known || strings.HasPrefix(known, lower) || distance(lower, known) <= 2 {
+		if lower == known || strings.HasPrefix(known, lower) || suggest.Distance(lower, known, 3) <= 2 {
 			return fmt.Sprintf(" (did you mean %q?)", known+":")
 		}
 	}
 	return ""
-}
-
-// distance counts the letters to be added, dropped or changed between two words (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // shown gives a URL for an error message, without a password and not too long.
