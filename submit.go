@@ -3,6 +3,7 @@ package godwit
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -189,7 +190,10 @@ func (c *Client) SubmitAll(ctx context.Context, jobs []Submission) ([]SubmitAnsw
 		items = append(items, j)
 	}
 	answers, err := c.store.Submit(ctx, items)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrOutcomeUnknown): // whoever repeats it needs the ids
+		return nil, fmt.Errorf("submit jobs %s to %s: %w", items[0].ID, items[len(items)-1].ID, err)
+	case err != nil:
 		return nil, err
 	}
 	if err := SubmitError(items, answers); err != nil {
