@@ -65,9 +65,6 @@ func NewTask[A, R any](name string, p Policy) *Task[A, R] {
 // Name gives the task's name.
 func (t *Task[A, R]) Name() string { return t.name }
 
-// Policy gives the task's policy with its defaults filled in.
-func (t *Task[A, R]) Policy() Policy { return t.policy }
-
 // Job makes a submission without submitting it, for [Client.SubmitAll] and for a store's transaction. Arguments that do not
 // encode are an error of the submission, reported when it is submitted.
 func (t *Task[A, R]) Job(args A, o SubmitOptions) Submission {

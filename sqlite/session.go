@@ -250,17 +250,11 @@ func (u *unit) leave(op states.Op, j *job) (*states.Row, error) {
 		holds |= states.Pending
 	}
 	row := states.Decide(op, u.place(j), holds)
-	var own, kept *godwit.Failure
+	var own *godwit.Failure
 	if row.Record == "crash" {
 		own = godwit.CrashedFailure(j.session)
-		kept = own
 	}
-	switch {
-	case row.To == states.Place(godwit.StateCancelled):
-		kept = godwit.CancelledFailure(j.cancelReason)
-	case row.When == states.Deadline:
-		kept = godwit.DeadlineFailure(own)
-	}
+	kept := states.FailureKept(row, own, j.cancelReason)
 	if row.To == states.Place(godwit.StateScheduled) {
 		j.runAt = runAt
 	}

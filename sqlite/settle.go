@@ -142,13 +142,7 @@ func failures(op states.Op, row *states.Row, j *job, given *godwit.Failure) (kep
 	} else if op == states.OpFail || op == states.OpRetry || op == states.OpReject {
 		own = &godwit.Failure{Code: godwit.CodeFailed}
 	}
-	switch {
-	case row.To == states.Place(godwit.StateCancelled):
-		return godwit.CancelledFailure(j.cancelReason), own
-	case row.When == states.Deadline:
-		return godwit.DeadlineFailure(own), own
-	}
-	return own, own
+	return states.FailureKept(row, own, j.cancelReason), own
 }
 
 // Report records progress, log lines and items.

@@ -158,26 +158,16 @@ func (w *world) leave(op states.Op, j *job, now time.Time) *states.Row {
 		holds |= states.Pending
 	}
 	row := states.Decide(op, states.Place(j.view.State), holds)
-	var own, kept *godwit.Failure
+	var own *godwit.Failure
 	if row.Record == "crash" {
 		own = godwit.CrashedFailure(j.view.Session)
-		kept = own
 	}
-	switch {
-	case row.To == states.Place(godwit.StateCancelled):
-		kept = godwit.CancelledFailure(j.cancelReason)
-	case row.When == states.Deadline:
-		kept = godwit.DeadlineFailure(own)
-	}
+	kept := states.FailureKept(row, own, j.cancelReason)
 	if row.To == states.Place(godwit.StateScheduled) {
 		j.view.RunAt = runAt
 	}
-	if row.To == states.Same {
-		w.apply(row, j, now, kept, own)
-		j.view.Session = godwit.ID{}
-		return row
-	}
 	w.apply(row, j, now, kept, own)
+	j.view.Session = godwit.ID{}
 	return row
 }
 

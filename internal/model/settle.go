@@ -73,13 +73,7 @@ func (w *world) settle(s *godwit.Settlement, now time.Time) godwit.SettleAnswer 
 	if own == nil && (op == states.OpFail || op == states.OpRetry || op == states.OpReject) {
 		own = &godwit.Failure{Code: godwit.CodeFailed}
 	}
-	kept := own
-	switch {
-	case row.To == states.Place(godwit.StateCancelled):
-		kept = godwit.CancelledFailure(j.cancelReason)
-	case row.When == states.Deadline:
-		kept = godwit.DeadlineFailure(own)
-	}
+	kept := states.FailureKept(row, own, j.cancelReason)
 	w.report(j, &s.Reported, now)
 	if op == states.OpSucceed {
 		j.view.Result, kept, own = clonePayload(s.Result), nil, nil

@@ -193,6 +193,18 @@ func OpOf(o godwit.Outcome) (op Op, ok bool) {
 	return "", false
 }
 
+// FailureKept gives the failure that a job keeps after a row: own, the failure of the run itself, unless the row cancels the job or its
+// deadline overtook it.
+func FailureKept(r *Row, own *godwit.Failure, cancelReason string) *godwit.Failure {
+	switch {
+	case r.To == Place(godwit.StateCancelled):
+		return godwit.CancelledFailure(cancelReason)
+	case r.When == Deadline:
+		return godwit.DeadlineFailure(own)
+	}
+	return own
+}
+
 func parse(text string) ([]Row, error) {
 	var rows []Row
 	for n, line := range strings.Split(text, "\n") {
