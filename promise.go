@@ -17,7 +17,10 @@ func PromiseOf[R any](c Submitter, id ID) *Promise[R] {
 	return &Promise[R]{c: c, answer: SubmitAnswer{ID: id}}
 }
 
-func promiseOf[R any](c Submitter, a SubmitAnswer) *Promise[R] { return &Promise[R]{c: c, answer: a} }
+// PromiseOfAnswer gives the promise of a job as its submission was answered: for makers of a [Submitter].
+func PromiseOfAnswer[R any](c Submitter, a SubmitAnswer) *Promise[R] {
+	return &Promise[R]{c: c, answer: a}
+}
 
 // ID gives the id of the job.
 func (p *Promise[R]) ID() ID { return p.answer.ID }

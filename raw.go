@@ -35,7 +35,7 @@ func (c *Client) SubmitRaw(ctx context.Context, task string, args json.RawMessag
 	if err != nil {
 		return nil, fmt.Errorf("submit %s: %w", quoteShort(task), err)
 	}
-	return promiseOf[json.RawMessage](c, answers[0]), nil
+	return PromiseOfAnswer[json.RawMessage](c, answers[0]), nil
 }
 
 // CheckTask answers [ErrUnknownTask] when neither this client nor any live worker knows the task, and names one that it may have

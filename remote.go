@@ -52,6 +52,3 @@ func (s Submission) WithPolicy(p Policy) Submission {
 	}
 	return s
 }
-
-// PromiseOfAnswer gives the promise of a job as its submission was answered: for other makers of a [Submitter].
-func PromiseOfAnswer[R any](c Submitter, a SubmitAnswer) *Promise[R] { return promiseOf[R](c, a) }

@@ -85,7 +85,7 @@ func (t *Task[A, R]) Submit(ctx context.Context, c Submitter, args A, o SubmitOp
 	if err != nil {
 		return nil, fmt.Errorf("submit %s: %w", t.name, err)
 	}
-	return promiseOf[R](c, answers[0]), nil
+	return PromiseOfAnswer[R](c, answers[0]), nil
 }
 
 // SubmitMany makes a job for each of args, all or none, at most [BatchMax]. The options hold for each; a Name is followed by
@@ -114,7 +114,7 @@ func (t *Task[A, R]) SubmitMany(ctx context.Context, c Submitter, args []A, o Su
 	}
 	promises := make([]*Promise[R], 0, len(answers))
 	for _, a := range answers {
-		promises = append(promises, promiseOf[R](c, a))
+		promises = append(promises, PromiseOfAnswer[R](c, a))
 	}
 	return promises, nil
 }
