@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"time"
 
@@ -71,14 +70,6 @@ func (f *serveFlags) check() error {
 	return nil
 }
 
-// Bounds on a connection, so that slow clients hold nothing for long. Answers may wait for a job, so writing has no bound.
-const (
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = time.Minute
-	idleTimeout       = 2 * time.Minute
-	shutdownTimeout   = 5 * time.Second
-)
-
 func serve(ctx context.Context, f serveFlags, out, errOut io.Writer) (err error) {
 	store, err := open.Store(ctx, f.db)
 	if err != nil {
@@ -97,36 +88,14 @@ func serve(ctx context.Context, f serveFlags, out, errOut io.Writer) (err error)
 		return err
 	}
 	builtin.Handle(c)
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", f.listen)
+	api, err := listen(ctx, f.listen, httpapi.New(c, httpapi.Config{Logger: log}), log)
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Handler: httpapi.New(c, httpapi.Config{Logger: log}), ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
-	}
 	if err := c.Start(context.WithoutCancel(ctx)); err != nil {
-		return errors.Join(err, listener.Close())
+		return errors.Join(err, api.close(ctx))
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	fmt.Fprintf(out, "godwit serves %s on http://%s\n", f.db, listener.Addr())
-	select {
-	case err = <-failed:
-	case <-ctx.Done():
-		fmt.Fprintln(out, "godwit stops: running jobs finish or are given back")
-	}
-	return errors.Join(err, stopServing(context.WithoutCancel(ctx), server, c))
-}
-
-// stopServing answers what is under way, then stops the work. Requests that wait for jobs are cut off after a while: the jobs go on.
-func stopServing(ctx context.Context, server *http.Server, c *godwit.Client) error {
-	short, cancel := context.WithTimeout(ctx, shutdownTimeout)
-	defer cancel()
-	err := server.Shutdown(short)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = server.Close()
-	}
-	return errors.Join(err, c.Stop(ctx))
+	defer func() { err = errors.Join(err, c.Stop(context.WithoutCancel(ctx))) }()
+	fmt.Fprintf(out, "godwit serves %s on %s\n", f.db, api.url())
+	return api.serve(ctx, func() { fmt.Fprintln(out, "godwit stops: running jobs finish or are given back") })
 }
