@@ -87,13 +87,19 @@ type RetryOptions struct {
 	Args any
 	// Version of the other arguments, not without them. Defaults to the same.
 	Version int
+	// Run is the run that is known to have failed or to have been cancelled. When the job has run since, the retry answers
+	// [CodeStaleRun], so that one whose outcome is unknown may be repeated. Defaults to any.
+	Run int64
 }
 
 // Retry makes a failed or cancelled job ready anew, with its full budget.
 func (c *Client) Retry(ctx context.Context, id ID, o RetryOptions) error {
-	r := RetryRequest{ID: id, Version: o.Version}
+	r := RetryRequest{ID: id, Version: o.Version, Run: o.Run}
 	if o.Version < 0 || o.Version > VersionMax {
 		return invalid("version", "must be from 1 to %d, got %d", VersionMax, o.Version)
+	}
+	if o.Run < 0 {
+		return invalid("run", "must be from 1, got %d", o.Run)
 	}
 	if o.Version > 0 && o.Args == nil {
 		return invalid("version", "is that of other arguments, and none are given")
@@ -150,6 +156,8 @@ func one(answers []SettleAnswer, err error, what string, id ID) error {
 		return missing(a.Code, id)
 	case CodeWrongState:
 		e.Message = fmt.Sprintf("%s job %s: not possible, the job is %s", what, id, a.State)
+	case CodeStaleRun:
+		e.Message = fmt.Sprintf("%s job %s: it has run since", what, id)
 	case CodePinned:
 		e.Message = fmt.Sprintf("%s job %s: its parent, which has not succeeded, needs the result (delete the parent first)", what, id)
 	case CodeUniqueConflict:

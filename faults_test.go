@@ -71,6 +71,10 @@ func (f *faulty) Settle(ctx context.Context, s []godwit.Settlement) ([]godwit.Se
 	return through(ctx, f, "settle", s, f.Store.Settle)
 }
 
+func (f *faulty) Report(ctx context.Context, r []godwit.Report) ([]godwit.SettleAnswer, error) {
+	return through(ctx, f, "report", r, f.Store.Report)
+}
+
 func (f *faulty) Claim(ctx context.Context, r godwit.ClaimRequest) (godwit.ClaimAnswer, error) {
 	return through(ctx, f, "claim", r, f.Store.Claim)
 }
@@ -343,6 +347,74 @@ func TestGoroutineThatAHandlerLeftBehindTakesNoSlot(t *testing.T) {
 		}
 		if s := b.Stats(); s != (godwit.Stats{}) {
 			t.Errorf("got %+v, want nothing at work", s)
+		}
+	})
+}
+
+// A report whose outcome is unknown is sent again as it was, and recorded once.
+func TestReportWithUnknownOutcomeIsRecordedOnce(t *testing.T) {
+	t.Parallel()
+	for name, returns := range map[string]bool{"while the handler runs": false, "when the handler has returned": true} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				f, b := setupFaulty(t, godwit.Config{})
+				godwit.Handle(b.Client, double, func(ctx context.Context, n int) (int, error) {
+					f.set("report", godwit.ErrOutcomeUnknown)
+					log := godwit.Logger(ctx)
+					log.Info("one")
+					written := make(chan error, 1)
+					go func() { written <- godwit.Emit(ctx, n) }()
+					wait(3 * time.Second) // several calls, each of which is carried out
+					log.Info("two")
+					if returns {
+						go func() {
+							wait(3 * time.Second)
+							f.set("report", nil)
+						}()
+						return n, nil
+					}
+					f.set("report", nil)
+					return n, <-written
+				})
+				b.start(t)
+				defer b.stop(t)
+				p := must[*godwit.Promise[int]](t, "submit")(double.Submit(t.Context(), b, 21, godwit.SubmitOptions{}))
+				if _, err := p.Await(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if f.calls("report") < 3 {
+					t.Errorf("tried %d times", f.calls("report"))
+				}
+				lines := must[[]godwit.LogLine](t, "read logs")(b.Logs(t.Context(), p.ID(), 0, 0))
+				items := must[[]godwit.Item](t, "read items")(b.Items(t.Context(), p.ID(), 0, 0))
+				if len(lines) != 2 || len(items) != 1 {
+					t.Errorf("there are %d lines and %d items, want 2 and 1", len(lines), len(items))
+				}
+			})
+		})
+	}
+}
+
+func TestStopDoesNotWaitForAReportThatNobodyTakes(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		f, b := setupFaulty(t, godwit.Config{StopGrace: time.Second, HardGrace: time.Second})
+		started := make(chan struct{})
+		godwit.Handle(b.Client, double, func(ctx context.Context, n int) (int, error) {
+			f.set("report", errDown)
+			godwit.Logger(ctx).Info("never written")
+			wait(time.Second)
+			close(started)
+			<-ctx.Done()
+			return n, ctx.Err()
+		})
+		b.start(t)
+		p := must[*godwit.Promise[int]](t, "submit")(double.Submit(t.Context(), b, 21, godwit.SubmitOptions{}))
+		<-started
+		if err := b.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if j := b.job(t, p.ID()); j.State != godwit.StateReady || j.Releases != 1 {
+			t.Errorf("the job is %s after %d releases, want it to be given back", j.State, j.Releases)
 		}
 	})
 }

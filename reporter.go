@@ -19,6 +19,7 @@ type said struct {
 	now func() time.Time // store time
 
 	mu       sync.Mutex
+	seq      int64         // guarded by mu: of the last report
 	progress *Progress     // guarded by mu
 	logs     []LogLine     // guarded by mu
 	dropped  int           // guarded by mu: log lines
@@ -59,28 +60,23 @@ func (s *said) takeLocked() Reported {
 }
 
 // begin takes what a report writes; ok is false when there is nothing or one is under way.
-func (s *said) begin() (r Reported, emits []chan error, ok bool) {
+func (s *said) begin(token Token) (w written, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over || s.busy != nil || s.progress == nil && len(s.logs) == 0 && len(s.items) == 0 {
-		return Reported{}, nil, false
+		return written{}, false
 	}
 	s.busy = make(chan struct{})
-	emits, s.emits = s.emits, nil
-	return s.takeLocked(), emits, true
+	s.seq++
+	w.emits, s.emits = s.emits, nil
+	w.report = Report{Token: token, Seq: s.seq, Reported: s.takeLocked()}
+	return w, true
 }
 
-// end ends a report. What was not written for a passing reason comes back, before what was said since.
-func (s *said) end(r Reported, emits []chan error, again bool) {
+// end ends a report.
+func (s *said) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if again {
-		if s.progress == nil {
-			s.progress = r.Progress
-		}
-		s.logs, s.items = append(r.Logs, s.logs...), append(r.Items, s.items...)
-		s.emits = append(emits, s.emits...)
-	}
 	close(s.busy)
 	s.busy = nil
 }
@@ -98,11 +94,20 @@ func (s *said) overLimit(r Reported) {
 	}
 }
 
-// reporter writes what handlers say while they run, that of many runs in one call.
+// written is a report on its way to the store.
+type written struct {
+	r      *run
+	report Report
+	emits  []chan error // told when the items are durable
+}
+
+// reporter writes what handlers say while they run, that of many runs in one call. A call that failed is repeated as it was, since
+// its outcome may be unknown: the store knows the reports by their numbers.
 type reporter struct {
-	w       *worker
-	loop    *loop
-	trouble trouble
+	w          *worker
+	loop       *loop
+	trouble    trouble
+	unanswered []written // of the loop: the call that failed
 
 	mu    sync.Mutex
 	dirty map[*run]struct{} // guarded by mu
@@ -160,48 +165,75 @@ func (p *reporter) rest() time.Duration {
 }
 
 func (p *reporter) step(ctx context.Context) time.Duration {
-	type part struct {
-		r     *run
-		emits []chan error
-	}
-	var parts []part
-	var reports []Report
-	list := p.take()
-	for _, r := range list {
-		if what, emits, ok := r.said.begin(); ok {
-			parts = append(parts, part{r, emits})
-			reports = append(reports, Report{Token: r.token, Reported: what})
+	p.forgetLost()
+	if len(p.unanswered) == 0 {
+		for _, r := range p.take() {
+			if w, ok := r.said.begin(r.token); ok {
+				w.r = r
+				p.unanswered = append(p.unanswered, w)
+			}
 		}
 	}
-	if len(reports) == 0 {
+	if len(p.unanswered) == 0 {
 		return p.rest()
 	}
 	p.last = time.Now()
-	answers, err := p.w.store.Report(ctx, reports)
-	for i, x := range parts {
-		if err != nil {
-			x.r.said.end(reports[i].Reported, x.emits, true)
-			p.mark(x.r, len(x.emits) > 0)
-			continue
-		}
-		code := answers[i].Code
-		if code == CodeStaleRun || code == CodeSessionEnded {
-			x.r.end(ErrLeaseLost)
-		}
-		for _, done := range x.emits {
-			done <- refusedItem(code)
-		}
-		x.r.said.end(Reported{}, nil, false)
-		if code == CodeLimitReached {
-			x.r.said.overLimit(reports[i].Reported)
-			p.mark(x.r, false)
-		}
+	reports := make([]Report, len(p.unanswered))
+	for i, w := range p.unanswered {
+		reports[i] = w.report
 	}
+	answers, err := p.w.store.Report(ctx, reports)
 	if err != nil {
 		return p.trouble.met(ctx, err)
 	}
 	p.trouble.over()
+	for i, w := range p.unanswered {
+		p.answered(w, answers[i].Code)
+	}
+	p.unanswered = nil
 	return p.rest()
+}
+
+func (p *reporter) answered(w written, code Code) {
+	if code == CodeDuplicate { // the call before this one was carried out
+		code = ""
+	}
+	if code == CodeStaleRun || code == CodeSessionEnded {
+		w.r.end(ErrLeaseLost)
+	}
+	for _, done := range w.emits {
+		done <- refusedItem(code)
+	}
+	w.r.said.end()
+	if code == CodeLimitReached {
+		w.r.said.overLimit(w.report.Reported)
+		p.mark(w.r, false)
+	}
+}
+
+// forgetLost drops the unanswered reports of a session that is over: nobody takes them any more, and their runs wait for an answer.
+func (p *reporter) forgetLost() {
+	if len(p.unanswered) == 0 {
+		return
+	}
+	session, ok := p.w.session.current()
+	kept := p.unanswered[:0]
+	for _, w := range p.unanswered {
+		if ok && w.report.Session == session {
+			kept = append(kept, w)
+		} else {
+			p.answered(w, CodeSessionEnded)
+		}
+	}
+	p.unanswered = kept
+}
+
+// abandon lets go of the runs that wait for an answer, after the loop has ended.
+func (p *reporter) abandon() {
+	for _, w := range p.unanswered {
+		p.answered(w, CodeSessionEnded)
+	}
+	p.unanswered = nil
 }
 
 func refusedItem(code Code) error {

@@ -14,8 +14,8 @@ import (
 //     when the item was done. The error is for infrastructure alone: [CodeUnavailable], [CodeCorrupt], [CodeOutcomeUnknown],
 //     [CodeClosed], [CodeTooLarge] for a batch over [BatchMax]. When the error is not nil nothing of the call happened, except
 //     with CodeOutcomeUnknown, after which it may be repeated: submissions by their ids; settles, parks and resumes by their
-//     tokens. What a claim may have handed out shows in the next heartbeat (Unnamed). A report that is repeated may be
-//     recorded twice.
+//     tokens; reports by their numbers; a retry by the run it names. What a claim may have handed out shows in the next
+//     heartbeat (Unnamed).
 //   - Cancelling ctx before the call was taken up refuses it with ctx.Err(). Once it was taken up it runs to its end: the call
 //     waits for it, or gives up with CodeOutcomeUnknown.
 //   - Items of one call are applied in order, each seeing those before it.

@@ -112,6 +112,9 @@ type Reported struct {
 // Report records what a handler says.
 type Report struct {
 	Token
+	// Seq numbers the reports of a run, so that one whose outcome is unknown may be repeated: from 1, growing. One that is not above the
+	// last number recorded of the run answers CodeDuplicate and records nothing. 0: not numbered, always recorded.
+	Seq int64
 	Reported
 }
 
@@ -142,6 +145,9 @@ type RetryRequest struct {
 	ID      ID
 	Args    *Payload // other arguments; nil: the same
 	Version int      // version of the other arguments; 0: the same
+	// Run is the run that is known to have failed or to have been cancelled: when it is no longer the job's newest the retry answers
+	// CodeStaleRun, so that it may be repeated. 0: any.
+	Run int64
 }
 
 // RescheduleRequest moves a job in time.

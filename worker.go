@@ -109,6 +109,7 @@ func (w *worker) stop(ctx context.Context) error {
 	w.unwatch()
 	w.haltAll()
 	w.roles.Wait()
+	w.reporter.abandon()
 	if left := w.runs.left(); len(left) > 0 {
 		return &Error{Code: CodeStopping, Message: fmt.Sprintf("handlers did not return: %s", strings.Join(left, ", ")), Err: err}
 	}

@@ -81,6 +81,9 @@ func (u *unit) retryByHand(r godwit.RetryRequest) (godwit.SettleAnswer, error) {
 			holds |= states.UniqueHeld
 		}
 	}
+	if r.Run != 0 && r.Run != j.run {
+		holds |= states.OtherRun
+	}
 	row := states.Decide(states.OpRetryByHand, u.place(j), holds)
 	if !row.Changes() {
 		return refuse(row, j), nil

@@ -338,8 +338,8 @@ func (u *unit) writeReport(id godwit.ID, r *report) error {
 	if p == nil {
 		p = &godwit.Progress{}
 	}
-	return u.c.exec("INSERT OR REPLACE INTO godwit_reports (job, logs, items, at, done, total, message) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		id, r.logs, r.items, micros(p.At), p.Done, p.Total, p.Message)
+	return u.c.exec("INSERT OR REPLACE INTO godwit_reports (job, logs, items, at, done, total, message, run, seq)"+
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", id, r.logs, r.items, micros(p.At), p.Done, p.Total, p.Message, r.run, r.seq)
 }
 
 // flushKeys writes idempotency and unique keys, children and cascades.

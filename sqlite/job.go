@@ -126,6 +126,7 @@ type key struct {
 // report is what the handlers of a job said.
 type report struct {
 	logs, items int64
+	run, seq    int64 // of the last numbered report
 	progress    *godwit.Progress
 	dirty       bool
 }

@@ -41,7 +41,10 @@ func TestMigrationsArriveAtTheSchema(t *testing.T) {
 	}
 }
 
-var comments = regexp.MustCompile(`--[^\n]*`)
+var (
+	comments = regexp.MustCompile(`--[^\n]*`)
+	spaces   = regexp.MustCompile(`\s*([(),])\s*|\s+`)
+)
 
 // schemaOf gives what scripts make, by name, without comments and white space.
 func schemaOf(t *testing.T, scripts ...string) map[string]string {
@@ -63,7 +66,7 @@ func schemaOf(t *testing.T, scripts ...string) map[string]string {
 	made := map[string]string{}
 	c := &conn{db: db, multis: map[multiKey]*zs.Stmt{}}
 	err = c.query("SELECT name, sql FROM sqlite_schema", func(s *zs.Stmt) error {
-		made[s.ColumnText(0)] = strings.Join(strings.Fields(comments.ReplaceAllString(s.ColumnText(1), "")), " ")
+		made[s.ColumnText(0)] = strings.TrimSpace(spaces.ReplaceAllString(comments.ReplaceAllString(s.ColumnText(1), ""), " $1 "))
 		return nil
 	})
 	if err != nil {

@@ -174,7 +174,7 @@ CREATE TABLE godwit_attempts (
   PRIMARY KEY (job, seq)
 ) STRICT, WITHOUT ROWID;
 
--- What handlers said: progress (the last), and how many log lines and items there are.
+-- What handlers said: progress (the last), how many log lines and items there are, and the number of the last report.
 CREATE TABLE godwit_reports (
   job     BLOB PRIMARY KEY,
   logs    INTEGER NOT NULL,
@@ -182,7 +182,9 @@ CREATE TABLE godwit_reports (
   at      INTEGER NOT NULL, -- of the progress; 0: none was given
   done    INTEGER NOT NULL,
   total   INTEGER NOT NULL,
-  message TEXT NOT NULL
+  message TEXT NOT NULL,
+  run     INTEGER NOT NULL DEFAULT 0, -- of the last numbered report
+  seq     INTEGER NOT NULL DEFAULT 0  -- its number; one that is not above it, of the same run, was recorded before
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE godwit_logs (

@@ -171,11 +171,21 @@ func (u *unit) reportOne(r *godwit.Report) (godwit.SettleAnswer, error) {
 	if over {
 		holds |= states.Limit
 	}
+	repeated, err := u.repeated(j, r)
+	if err != nil {
+		return godwit.SettleAnswer{}, err
+	}
+	if repeated {
+		holds |= states.Repeated
+	}
 	row := states.Decide(states.OpReport, u.place(j), holds)
 	if !row.Changes() {
 		return refuse(row, j), nil
 	}
 	if err := u.report(j, &r.Reported); err != nil {
+		return godwit.SettleAnswer{}, err
+	}
+	if err := u.number(j, r); err != nil {
 		return godwit.SettleAnswer{}, err
 	}
 	u.tell(row.Event, j, "") // nothing but the report changes, so the place is not written
@@ -193,6 +203,31 @@ func (u *unit) overLimit(j *job, r *godwit.Reported) (bool, error) {
 	}
 	return len(r.Logs) > 0 && rep.logs+int64(len(r.Logs)) > godwit.LogLinesMax ||
 		len(r.Items) > 0 && rep.items+int64(len(r.Items)) > godwit.ItemsMax, nil
+}
+
+// repeated reports whether a numbered report, or a later one of the same run, was recorded before.
+func (u *unit) repeated(j *job, r *godwit.Report) (bool, error) {
+	if r.Seq <= 0 || !j.kind.underWay() {
+		return false, nil
+	}
+	rep, err := u.reportOf(j)
+	return err == nil && rep.run == r.Run && r.Seq <= rep.seq, err
+}
+
+// number notes the number of a report that was recorded.
+func (u *unit) number(j *job, r *godwit.Report) error {
+	if r.Seq <= 0 {
+		return nil
+	}
+	rep, err := u.reportOf(j)
+	if err != nil {
+		return err
+	}
+	if !j.reported {
+		j.reported, j.dirty = true, true
+	}
+	rep.run, rep.seq, rep.dirty = r.Run, r.Seq, true
+	return nil
 }
 
 // report records what a handler said.

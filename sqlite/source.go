@@ -78,8 +78,9 @@ func (r *source) reportOf(j *job) (*report, error) {
 		j.report = rep
 		return rep, nil
 	}
-	err := r.c.query("SELECT logs, items, at, done, total, message FROM godwit_reports WHERE job = ?", func(s *zs.Stmt) error {
+	err := r.c.query("SELECT logs, items, at, done, total, message, run, seq FROM godwit_reports WHERE job = ?", func(s *zs.Stmt) error {
 		rep.logs, rep.items = s.ColumnInt64(0), s.ColumnInt64(1)
+		rep.run, rep.seq = s.ColumnInt64(6), s.ColumnInt64(7)
 		if at := s.ColumnInt64(2); at != 0 {
 			rep.progress = &godwit.Progress{
 				Done: s.ColumnInt64(3), Total: s.ColumnInt64(4), Message: s.ColumnText(5), At: fromMicros(at),

@@ -230,7 +230,13 @@ func (r *rig) resume(token godwit.Token) godwit.SettleAnswer {
 
 func (r *rig) report(token godwit.Token, reported godwit.Reported) godwit.SettleAnswer {
 	r.Helper()
-	answers, err := r.store.Report(r.ctx, []godwit.Report{{Token: token, Reported: reported}})
+	return r.numbered(token, 0, reported)
+}
+
+// numbered reports under a number.
+func (r *rig) numbered(token godwit.Token, seq int64, reported godwit.Reported) godwit.SettleAnswer {
+	r.Helper()
+	answers, err := r.store.Report(r.ctx, []godwit.Report{{Token: token, Seq: seq, Reported: reported}})
 	return one(r, answers, err)
 }
 

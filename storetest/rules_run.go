@@ -15,6 +15,7 @@ func settleRules() []rule {
 		{"what a settle reports is recorded with it", ruleSettleReports},
 		{"a settle whose report goes over a bound may be repeated without", ruleSettleOverBound},
 		{"log lines and items are numbered over all runs", ruleReports},
+		{"a numbered report is recorded once", ruleReportNumbers},
 		{"attempt records are bounded", ruleRecordsBounded},
 		{"the failure of the newest record is shown", ruleFailureShown},
 		{"retries stop at the maximum", ruleAttemptsUsed},
@@ -385,4 +386,31 @@ func ruleRetryCascade(r *rig) {
 		r.Errorf("the advance answers %+v", a)
 	}
 	r.state(child, godwit.StateReady)
+}
+
+func ruleReportNumbers(r *rig) {
+	worker := r.session()
+	token := r.running(worker)
+	for i, c := range []struct {
+		seq  int64
+		code godwit.Code
+		want int // log lines afterwards
+	}{
+		{1, "", 2}, {1, godwit.CodeDuplicate, 2}, {0, "", 4}, {3, "", 6}, {2, godwit.CodeDuplicate, 6}, {3, godwit.CodeDuplicate, 6}, {4, "", 8},
+	} {
+		if a := r.numbered(token, c.seq, r.lines(2)); a.Code != c.code || a.State != godwit.StateRunning {
+			r.Errorf("report %d, number %d: answered %+v, want %q", i, c.seq, a, c.code)
+		}
+		if n := len(r.logs(token.Job, 0, 100)); n != c.want {
+			r.Errorf("report %d, number %d: there are %d log lines, want %d", i, c.seq, n, c.want)
+		}
+	}
+	r.finish(token, godwit.OutcomeRelease)
+	again := r.run(worker, "queue", token.Job)
+	if a := r.numbered(again, 1, r.lines(1)); a.Code != "" || len(r.logs(token.Job, 0, 100)) != 9 {
+		r.Errorf("the next run begins anew: answered %+v", a)
+	}
+	if a := r.numbered(token, 5, r.lines(1)); a.Code != godwit.CodeStaleRun {
+		r.Errorf("a report of the run before answered %+v", a)
+	}
 }

@@ -48,7 +48,7 @@ func (g *stream) drawAimed() call {
 	case 1:
 		return callOf("resume", []godwit.Token{t}, godwit.Store.Resume)
 	case 2:
-		return callOf("report", []godwit.Report{{Token: t, Reported: g.reported()}}, godwit.Store.Report)
+		return callOf("report", []godwit.Report{{Token: t, Seq: g.rng.Int64N(4), Reported: g.reported()}}, godwit.Store.Report)
 	case 3:
 		if j.State.Final() {
 			return callOf("delete", []godwit.ID{j.ID}, godwit.Store.Delete)
@@ -126,11 +126,11 @@ func (g *stream) goalCall(row *states.Row, t godwit.Token) call {
 	case states.OpResume:
 		return callOf("resume", []godwit.Token{t}, godwit.Store.Resume)
 	case states.OpReport:
-		return callOf("report", []godwit.Report{{Token: t, Reported: reported}}, godwit.Store.Report)
+		return callOf("report", []godwit.Report{{Token: t, Seq: 1, Reported: reported}}, godwit.Store.Report)
 	case states.OpCancel, states.OpWake:
 		return callOf("cancel", []godwit.CancelRequest{{ID: t.Job}}, godwit.Store.Cancel)
 	case states.OpRetryByHand:
-		return callOf("retry", []godwit.RetryRequest{{ID: t.Job}}, godwit.Store.Retry)
+		return callOf("retry", []godwit.RetryRequest{{ID: t.Job, Run: t.Run}}, godwit.Store.Retry)
 	case states.OpReschedule:
 		return callOf("reschedule", []godwit.RescheduleRequest{{ID: t.Job}}, godwit.Store.Reschedule)
 	case states.OpDelete:

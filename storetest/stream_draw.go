@@ -244,7 +244,7 @@ func (g *stream) reported() godwit.Reported {
 
 func (g *stream) drawReport() call {
 	return callOf("report", batch(g, func() godwit.Report {
-		return godwit.Report{Token: g.token(), Reported: g.reported()}
+		return godwit.Report{Token: g.token(), Seq: g.rng.Int64N(4), Reported: g.reported()}
 	}), godwit.Store.Report)
 }
 
@@ -285,6 +285,9 @@ func (g *stream) drawRetry() call {
 		if g.chance(30) {
 			args := g.payload()
 			q.Args, q.Version = &args, g.rng.IntN(3)
+		}
+		if g.chance(20) {
+			q.Run = 1 + g.rng.Int64N(4)
 		}
 		return q
 	}), godwit.Store.Retry)

@@ -246,6 +246,11 @@ func (s *subject) prepare() {
 	if s.is(states.OpWake) && s.has(states.Unheld) {
 		s.end(s.worker)
 	}
+	if s.has(states.Repeated) {
+		if a := s.numbered(s.live(), 2, godwit.Reported{}); a.Code != "" {
+			s.Fatalf("%s: the first report answers %+v", s.under(), a)
+		}
+	}
 	if s.has(states.CancelRequested) {
 		s.cancel(s.token.Job, "first reason")
 	}
@@ -317,11 +322,11 @@ func (s *subject) act() *godwit.SettleAnswer {
 	case states.OpResume:
 		a = s.resume(s.token)
 	case states.OpReport:
-		a = s.report(s.token, s.reported())
+		a = s.numbered(s.token, 2, s.reported())
 	case states.OpCancel:
 		a = s.cancel(id, "second reason")
 	case states.OpRetryByHand:
-		a = s.retry(godwit.RetryRequest{ID: id})
+		a = s.retry(godwit.RetryRequest{ID: id, Run: s.token.Run})
 	case states.OpReschedule:
 		q := godwit.RescheduleRequest{ID: id}
 		if s.has(states.Delayed) {

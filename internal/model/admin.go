@@ -52,6 +52,9 @@ func (w *world) retryByHand(r godwit.RetryRequest, now time.Time) godwit.SettleA
 			holds |= states.UniqueHeld
 		}
 	}
+	if j != nil && r.Run != 0 && r.Run != j.view.Run {
+		holds |= states.OtherRun
+	}
 	row := states.Decide(states.OpRetryByHand, place, holds)
 	if !row.Changes() {
 		return refuse(row, j)

@@ -99,11 +99,17 @@ func (s *Store) Report(ctx context.Context, items []godwit.Report) ([]godwit.Set
 		if j != nil && j.overLimit(&item.Reported) {
 			holds |= states.Limit
 		}
+		if j != nil && item.Seq > 0 && j.reportedRun == item.Run && item.Seq <= j.reportedSeq {
+			holds |= states.Repeated
+		}
 		row := states.Decide(states.OpReport, place, holds)
 		if !row.Changes() {
 			return refuse(row, j)
 		}
 		w.report(j, &item.Reported, now)
+		if item.Seq > 0 {
+			j.reportedRun, j.reportedSeq = item.Run, item.Seq
+		}
 		w.apply(row, j, now, nil, nil)
 		return godwit.SettleAnswer{State: j.view.State}
 	})

@@ -58,6 +58,8 @@ type job struct {
 	attempts []godwit.Attempt
 	logs     []godwit.LogLine
 	items    []godwit.Item
+
+	reportedRun, reportedSeq int64 // of the last numbered report
 }
 
 type session struct {

@@ -32,7 +32,7 @@ type Cond uint32
 // The conditions of the table.
 const (
 	SessionEnded    Cond = 1 << iota // the token's session is not live
-	OtherRun                         // the token's run is not the job's newest
+	OtherRun                         // the run named is not the job's newest
 	CancelRequested                  // the running job was asked to stop
 	AttemptsUsed                     // Attempt >= MaxAttempts
 	CrashesUsed                      // Crashes+1 >= MaxCrashes
@@ -41,6 +41,7 @@ const (
 	Cycle                            // a job to be awaited is the job itself or an ancestor
 	UnknownPromise                   // a job to be awaited is not there
 	Satisfied                        // what is to be awaited has settled
+	Repeated                         // the report, or a later one of the run, was recorded before
 	Limit                            // the report goes over the bound on log lines or items
 	UniqueHeld                       // another job holds the unique key
 	Pinned                           // the parent exists and has not succeeded
@@ -53,7 +54,7 @@ const (
 var condNames = map[string]Cond{
 	"session_ended": SessionEnded, "other_run": OtherRun, "cancel_requested": CancelRequested,
 	"attempts_used": AttemptsUsed, "crashes_used": CrashesUsed, "deadline": Deadline, "delayed": Delayed,
-	"cycle": Cycle, "unknown_promise": UnknownPromise, "satisfied": Satisfied, "limit": Limit,
+	"cycle": Cycle, "unknown_promise": UnknownPromise, "satisfied": Satisfied, "repeated": Repeated, "limit": Limit,
 	"unique_held": UniqueHeld, "pinned": Pinned, "kept": Kept, "due": Due, "pending": Pending, "unheld": Unheld,
 }
 
