@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/wire"
 )
 
 // bulkParams are a filter, and how it is acted on.
@@ -19,15 +20,6 @@ type bulk struct {
 	states []godwit.State // that it is possible in
 	wanted func(*godwit.Job) bool
 	do     func(ctx context.Context, r *request, id godwit.ID) error
-}
-
-// bulkForm says what was done.
-type bulkForm struct {
-	DryRun  bool                `json:"dry_run,omitempty"`
-	Matched int                 `json:"matched"` // jobs that the filter selects and the call is for
-	Done    int                 `json:"done"`
-	Refused map[godwit.Code]int `json:"refused,omitempty"` // by code: what changed its state meanwhile
-	Next    string              `json:"next,omitempty"`    // the cursor to go on with: there are more
 }
 
 var finished = []godwit.State{godwit.StateFailed, godwit.StateCancelled}
@@ -59,7 +51,7 @@ func deleteJobs(ctx context.Context, r *request, _ none) (*answer, error) {
 // run goes through the states one after the other, newest jobs first, until the limit is reached.
 func (b bulk) run(ctx context.Context, r *request) (*answer, error) {
 	p := r.params
-	f, form := p.filter(), bulkForm{DryRun: p.boolean("dry_run"), Refused: map[godwit.Code]int{}}
+	f, form := p.filter(), wire.Bulk{DryRun: p.boolean("dry_run"), Refused: map[godwit.Code]int{}}
 	limit := p.integer("limit")
 	if !p.values.Has("limit") {
 		limit = BulkMax
@@ -138,7 +130,7 @@ func join(states []godwit.State) string {
 }
 
 // act does it to the jobs of a page, many at a time, so that the store can write them together.
-func (b bulk) act(ctx context.Context, r *request, jobs []godwit.Job, form *bulkForm) error {
+func (b bulk) act(ctx context.Context, r *request, jobs []godwit.Job, form *wire.Bulk) error {
 	var (
 		wg    sync.WaitGroup
 		mu    sync.Mutex // guards form and fault

@@ -18,6 +18,7 @@ const (
 	BatchLineMax         = godwit.PayloadMax + 256<<10   // bytes of a line of a batch
 	BatchRequestBytesMax = godwit.BatchBytesMax + 32<<20 // bytes of a batch
 	BulkMax              = 10_000                        // jobs that one call by filter looks at
+	ArgsDepthMax         = 1000                          // levels of nesting of arguments
 )
 
 const (

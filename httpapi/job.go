@@ -3,8 +3,10 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/wire"
 )
 
 // id gives the job that the path names.
@@ -63,12 +65,12 @@ func getResult(ctx context.Context, r *request, _ none) (*answer, error) {
 		return nil, err
 	case !job.State.Final():
 		p := newProblem(godwit.CodeWrongState, "", "the job has no result yet: it is "+string(job.State)+" (wait for its end with Prefer: wait=N)")
-		p.Job, p.State = id.String(), job.State
+		p.Job, p.State = id, job.State
 		return nil, &problemError{p}
 	case job.State != godwit.StateSucceeded:
 		return nil, &problemError{failureProblem(id, godwit.OutcomeAnswer{State: job.State, Failure: job.Failure})}
 	}
-	result := payloadForm(job.Result)
+	result := wire.PayloadOf(job.Result)
 	if result == nil {
 		result = []byte("null")
 	}
@@ -84,11 +86,7 @@ func jobAfter(ctx context.Context, r *request, id godwit.ID, err error) (*answer
 	return a, err
 }
 
-type cancelInput struct {
-	Reason string `json:"reason"`
-}
-
-func cancelJob(ctx context.Context, r *request, in cancelInput) (*answer, error) {
+func cancelJob(ctx context.Context, r *request, in wire.Cancel) (*answer, error) {
 	id, err := r.id()
 	if err != nil {
 		return nil, err
@@ -96,24 +94,7 @@ func cancelJob(ctx context.Context, r *request, in cancelInput) (*answer, error)
 	return jobAfter(ctx, r, id, r.s.client.Cancel(ctx, id, in.Reason))
 }
 
-type retryInput struct {
-	Args    rawField `json:"args"`
-	Version int      `json:"version"`
-}
-
-// rawField is a JSON value that may be there or not; null is there.
-type rawField []byte
-
-// UnmarshalJSON copies the value.
-func (f *rawField) UnmarshalJSON(data []byte) error {
-	*f = append((*f)[:0], data...)
-	return nil
-}
-
-// MarshalJSON gives the value.
-func (f rawField) MarshalJSON() ([]byte, error) { return f, nil }
-
-func retryJob(ctx context.Context, r *request, in retryInput) (*answer, error) {
+func retryJob(ctx context.Context, r *request, in wire.Retry) (*answer, error) {
 	id, err := r.id()
 	if err != nil {
 		return nil, err
@@ -133,27 +114,20 @@ func runJobNow(ctx context.Context, r *request, _ none) (*answer, error) {
 	return jobAfter(ctx, r, id, r.s.client.RunNow(ctx, id))
 }
 
-type rescheduleInput struct {
-	RunAt string   `json:"run_at"`
-	Delay duration `json:"delay"`
-}
-
-func rescheduleJob(ctx context.Context, r *request, in rescheduleInput) (*answer, error) {
+func rescheduleJob(ctx context.Context, r *request, in wire.Reschedule) (*answer, error) {
 	id, err := r.id()
 	if err != nil {
 		return nil, err
 	}
-	if (in.RunAt == "") == (in.Delay == 0) {
+	if in.RunAt.IsZero() == (in.Delay == 0) {
 		return nil, invalid("run_at", "or delay must be given, and only one of them")
 	}
-	if in.Delay < 0 || in.Delay > duration(godwit.DelayMax) {
+	if in.Delay < 0 || in.Delay > wire.Duration(godwit.DelayMax) {
 		return nil, invalid("delay", "must be from 0 to %v", godwit.DelayMax)
 	}
-	when := r.s.client.Now().Add(timeOf(in.Delay))
-	if in.RunAt != "" {
-		if when, err = readTime(in.RunAt); err != nil {
-			return nil, invalid("run_at", "must be a time in RFC 3339, got %s", quoteShort(in.RunAt))
-		}
+	when := in.RunAt
+	if when.IsZero() {
+		when = r.s.client.Now().Add(time.Duration(in.Delay))
 	}
 	return jobAfter(ctx, r, id, r.s.client.Reschedule(ctx, id, when))
 }

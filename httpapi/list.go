@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/wire"
 )
 
 var (
@@ -22,11 +23,6 @@ func (p *params) filter() godwit.ListFilter {
 		p.fail(invalid("tag", "must be given once, got %d", len(p.values["tag"])))
 	}
 	return f
-}
-
-type pageForm struct {
-	Jobs []jobForm `json:"jobs"`
-	Next string    `json:"next,omitempty"` // the cursor of the next page
 }
 
 func listJobs(ctx context.Context, r *request, _ none) (*answer, error) {
@@ -55,14 +51,11 @@ func listPage(ctx context.Context, r *request, f godwit.ListFilter) (*answer, er
 	if err != nil {
 		return nil, err
 	}
-	form := pageForm{Jobs: make([]jobForm, 0, len(page.Jobs))}
-	for i := range page.Jobs {
-		form.Jobs = append(form.Jobs, formOf(&page.Jobs[i]))
-	}
+	next := ""
 	if !page.Next.IsZero() {
-		form.Next = page.Next.String()
+		next = page.Next.String()
 	}
-	return r.paged(form, form.Next), nil
+	return r.paged(wire.JobsOf(&page), next), nil
 }
 
 // paged makes the answer of a page, with the link to the next one (RFC 8288).
@@ -83,11 +76,11 @@ func listAttempts(ctx context.Context, r *request, _ none) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &answer{body: map[string]any{"attempts": attemptsOf(attempts)}}, nil
+	return &answer{body: wire.Attempts{Attempts: wire.AttemptsOf(attempts)}}, nil
 }
 
 // rows reads a page of what is counted from 1: the next cursor is the last row's number when the page is full.
-func rows[T any](ctx context.Context, r *request, name string, read func(context.Context, godwit.ID, int64, int) ([]T, error), seq func(T) int64) (*answer, error) {
+func rows[T any](ctx context.Context, r *request, read func(context.Context, godwit.ID, int64, int) ([]T, error), seq func(T) int64, form func([]T, int64) any) (*answer, error) {
 	id, err := r.id()
 	if err != nil {
 		return nil, err
@@ -103,37 +96,23 @@ func rows[T any](ctx context.Context, r *request, name string, read func(context
 	if err != nil {
 		return nil, err
 	}
-	if list == nil {
-		list = []T{}
+	if len(list) < limit {
+		return r.paged(form(list, 0), ""), nil
 	}
-	form, next := map[string]any{name: list}, ""
-	if len(list) == limit {
-		next = strconv.FormatInt(seq(list[len(list)-1]), 10)
-		form["next"] = next
-	}
-	return r.paged(form, next), nil
+	next := seq(list[limit-1])
+	return r.paged(form(list, next), strconv.FormatInt(next, 10)), nil
 }
 
 func listLogs(ctx context.Context, r *request, _ none) (*answer, error) {
-	return rows(ctx, r, "logs", r.s.client.Logs, func(l godwit.LogLine) int64 { return l.Seq })
+	return rows(ctx, r, r.s.client.Logs, func(l godwit.LogLine) int64 { return l.Seq }, func(lines []godwit.LogLine, next int64) any {
+		return wire.Logs{Logs: append([]godwit.LogLine{}, lines...), Next: next}
+	})
 }
 
 func listItems(ctx context.Context, r *request, _ none) (*answer, error) {
-	read := func(ctx context.Context, id godwit.ID, after int64, limit int) ([]itemForm, error) {
-		items, err := r.s.client.Items(ctx, id, after, limit)
-		forms := make([]itemForm, 0, len(items))
-		for _, it := range items {
-			forms = append(forms, itemForm{it.Seq, it.Run, payloadForm(it.Data)})
-		}
-		return forms, err
-	}
-	return rows(ctx, r, "items", read, func(f itemForm) int64 { return f.Seq })
-}
-
-type reasonForm struct {
-	Kind    godwit.ReasonKind `json:"kind"`
-	Message string            `json:"message"`
-	Mend    string            `json:"mend,omitempty"`
+	return rows(ctx, r, r.s.client.Items, func(it godwit.Item) int64 { return it.Seq }, func(items []godwit.Item, next int64) any {
+		return wire.Items{Items: wire.ItemsOf(items), Next: next}
+	})
 }
 
 func explainJob(ctx context.Context, r *request, _ none) (*answer, error) {
@@ -145,9 +124,5 @@ func explainJob(ctx context.Context, r *request, _ none) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	reasons := make([]reasonForm, 0, len(e.Reasons))
-	for _, reason := range e.Reasons {
-		reasons = append(reasons, reasonForm(reason))
-	}
-	return &answer{body: map[string]any{"job": formOf(&e.Job), "reasons": reasons}}, nil
+	return &answer{body: wire.ExplanationOf(&e)}, nil
 }

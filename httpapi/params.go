@@ -28,7 +28,7 @@ func newParams(rawQuery string, known []string) (*params, error) {
 	}
 	for name, given := range values {
 		if !slices.Contains(known, name) {
-			return nil, unknownName("query parameter", name, known)
+			return nil, unknownName("query parameter", "", name, known)
 		}
 		if len(given) > 1 && !slices.Contains(manyAllowed, name) {
 			return nil, invalid(name, "must be given once, got %d", len(given))
@@ -37,7 +37,8 @@ func newParams(rawQuery string, known []string) (*params, error) {
 	return &params{values: values}, nil
 }
 
-func unknownName(what, name string, known []string) error {
+// unknownName says that a name, below a path, is not known.
+func unknownName(what, path, name string, known []string) error {
 	hint := suggest.DidYouMean(name, known)
 	if hint == "" {
 		hint = " (known: " + strings.Join(known, ", ") + ")"
@@ -45,7 +46,7 @@ func unknownName(what, name string, known []string) error {
 			hint = " (this call takes none)"
 		}
 	}
-	return invalid(short(name), "is no %s of this call%s", what, hint)
+	return invalid(path+short(name), "is no %s of this call%s", what, hint)
 }
 
 func short(name string) string {
@@ -117,9 +118,8 @@ func (p *params) sequence(name string) int64 {
 	}, "the cursor of an earlier page")
 }
 
-func readTime(s string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	return t.UTC(), err
+func (p *params) time(name string) time.Time {
+	return parse(p, name, func(s string) (time.Time, error) { return time.Parse(time.RFC3339Nano, s) }, "a time in RFC 3339")
 }
 
 // page gives the reference to the page that follows, relative to this one.

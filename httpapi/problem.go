@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/wire"
 )
 
 // Codes of problems that only HTTP has, besides those of docs/errors.md.
@@ -82,21 +83,8 @@ func StatusOf(code godwit.Code) int {
 	return http.StatusInternalServerError
 }
 
-// problem is an error of RFC 9457. Its type is about:blank, so the title is the status; the code is what programs go by.
-type problem struct {
-	Title  string      `json:"title"`
-	Status int         `json:"status"`
-	Detail string      `json:"detail"`
-	Code   godwit.Code `json:"code"`
-	Field  string      `json:"field,omitempty"`
-
-	Job   string       `json:"job,omitempty"`   // of the result that was asked for
-	State godwit.State `json:"state,omitempty"` // of that job
-	Stack string       `json:"stack,omitempty"` // of a handler's panic
-}
-
 // problemOf makes a problem of an error. Causes of a server's faults are not shown.
-func problemOf(err error) *problem {
+func problemOf(err error) *wire.Problem {
 	code, field, detail := CodeInternal, "", "internal error (the server has logged it)"
 	var e *godwit.Error
 	switch {
@@ -115,13 +103,13 @@ func problemOf(err error) *problem {
 	return newProblem(code, field, detail)
 }
 
-func newProblem(code godwit.Code, field, detail string) *problem {
+func newProblem(code godwit.Code, field, detail string) *wire.Problem {
 	status := StatusOf(code)
-	return &problem{Title: http.StatusText(status), Status: status, Detail: detail, Code: code, Field: field}
+	return &wire.Problem{Title: http.StatusText(status), Status: status, Detail: detail, Code: code, Field: field}
 }
 
 // failureProblem is the answer to a call for the result of a job that has none.
-func failureProblem(id godwit.ID, o godwit.OutcomeAnswer) *problem {
+func failureProblem(id godwit.ID, o godwit.OutcomeAnswer) *wire.Problem {
 	code, message, stack := godwit.CodeFailed, "", ""
 	if o.Failure != nil {
 		code, message, stack = o.Failure.Code, o.Failure.Message, o.Failure.Stack
@@ -129,7 +117,7 @@ func failureProblem(id godwit.ID, o godwit.OutcomeAnswer) *problem {
 	p := newProblem(code, "", message)
 	p.Status = http.StatusFailedDependency
 	p.Title = http.StatusText(p.Status)
-	p.Job, p.State, p.Stack = id.String(), o.State, stack
+	p.Job, p.State, p.Stack = id, o.State, stack
 	return p
 }
 

@@ -9,10 +9,10 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/wire"
 )
 
 // request is what a call is given besides its input.
@@ -97,10 +97,10 @@ func (s *server) guarded(route string, do func() (*answer, error)) (a *answer, e
 }
 
 // explain makes a problem of an error, and logs what the problem does not show.
-func (s *server) explain(route string, err error) *problem {
+func (s *server) explain(route string, err error) *wire.Problem {
 	var failed *problemError
 	if errors.As(err, &failed) {
-		return failed.problem
+		return failed.Problem
 	}
 	p := problemOf(err)
 	if p.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
@@ -110,7 +110,7 @@ func (s *server) explain(route string, err error) *problem {
 }
 
 // problemError is a problem that a call made by itself.
-type problemError struct{ *problem }
+type problemError struct{ *wire.Problem }
 
 func (e *problemError) Error() string { return e.Detail }
 
@@ -119,7 +119,7 @@ func (s *server) write(w http.ResponseWriter, route string, a *answer) int {
 	body := a.raw
 	if body == nil && a.body != nil {
 		var err error
-		if body, err = encode(a.body); err != nil {
+		if body, err = wire.Encode(a.body); err != nil {
 			p := s.explain(route, fmt.Errorf("encode the answer: %w", err))
 			writeProblem(w, p)
 			return p.Status
@@ -143,8 +143,8 @@ func (s *server) write(w http.ResponseWriter, route string, a *answer) int {
 	return status
 }
 
-func writeProblem(w http.ResponseWriter, p *problem) {
-	body, err := encode(p)
+func writeProblem(w http.ResponseWriter, p *wire.Problem) {
+	body, err := wire.Encode(p)
 	if err != nil {
 		body = []byte(`{"title":"Internal Server Error","status":500,"detail":"internal error","code":"internal"}`)
 	}
@@ -156,17 +156,6 @@ func writeProblem(w http.ResponseWriter, p *problem) {
 	}
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(body)
-}
-
-// encode writes JSON as the API writes it: without HTML escapes, with a line's end.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
 }
 
 // read reads the body into in.
@@ -232,51 +221,4 @@ func bodyError(err error) error {
 		return err
 	}
 	return malformed("body", "was cut off, or cannot be read")
-}
-
-// decodeStrict decodes one JSON value, refusing unknown names.
-func decodeStrict(data []byte, in any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(in); err != nil {
-		return jsonError(err, in)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return malformed("body", "must hold one JSON value, and goes on after it")
-	}
-	return nil
-}
-
-// jsonError names the field at fault.
-func jsonError(err error, in any) error {
-	var wrongType *json.UnmarshalTypeError
-	var own *godwit.Error
-	switch {
-	case errors.As(err, &own):
-		return own
-	case errors.As(err, &wrongType):
-		field := wrongType.Field
-		if field == "" {
-			field = "body"
-		}
-		return invalid(field, "must be %s, got %s", describe(wrongType.Type.Kind().String()), wrongType.Value)
-	}
-	if name, unknown := strings.CutPrefix(err.Error(), "json: unknown field "); unknown {
-		return unknownName("field", strings.Trim(name, `"`), fieldsOf(in))
-	}
-	return malformed("body", "must be JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
-}
-
-func describe(kind string) string {
-	switch {
-	case kind == "struct" || kind == "map":
-		return "an object"
-	case kind == "slice":
-		return "a list"
-	case kind == "bool":
-		return "true or false"
-	case strings.HasPrefix(kind, "int"):
-		return "a whole number"
-	}
-	return "a " + kind
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/wire"
 )
 
 // submitOne submits a job of the task in the path; the body is its argument.
@@ -30,7 +31,7 @@ func submitOne(ctx context.Context, r *request, args raw) (*answer, error) {
 	if err := r.s.client.CheckTask(ctx, task); err != nil {
 		return nil, err
 	}
-	sub, err := in.submission(r.s.client)
+	sub, err := submissionOf(r.s.client, in)
 	if err != nil {
 		return nil, err
 	}
@@ -83,13 +84,6 @@ func idempotencyKey(h http.Header) (string, error) {
 	return key, nil
 }
 
-type submittedForm struct {
-	ID       godwit.ID    `json:"id"`
-	Created  bool         `json:"created"`
-	Reopened bool         `json:"reopened,omitempty"`
-	State    godwit.State `json:"state"`
-}
-
 // submitMany submits the jobs of the lines, all or none.
 func submitMany(ctx context.Context, r *request, body stream) (*answer, error) {
 	subs, err := readBatch(ctx, r, body)
@@ -100,11 +94,7 @@ func submitMany(ctx context.Context, r *request, body stream) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]submittedForm, 0, len(answers))
-	for _, s := range answers {
-		list = append(list, submittedForm{s.ID, s.Created, s.Reopened, s.State})
-	}
-	return &answer{body: map[string]any{"jobs": list}, status: http.StatusAccepted}, nil
+	return &answer{body: wire.BatchOf(answers), status: http.StatusAccepted}, nil
 }
 
 // readBatch reads the lines one by one, so that a refused batch costs no more than what was read.
@@ -145,7 +135,7 @@ func readBatch(ctx context.Context, r *request, body io.Reader) ([]godwit.Submis
 }
 
 func readLine(ctx context.Context, r *request, line []byte, checked map[string]bool) (godwit.Submission, error) {
-	var in submissionInput
+	var in wire.Submission
 	if err := decodeStrict(line, &in); err != nil {
 		return godwit.Submission{}, err
 	}
@@ -155,5 +145,5 @@ func readLine(ctx context.Context, r *request, line []byte, checked map[string]b
 		}
 		checked[in.Task] = true
 	}
-	return in.submission(r.s.client)
+	return submissionOf(r.s.client, &in)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/wire"
 )
 
 // takePlace takes one of the places of those who wait; false when all are taken: the request is then answered at once, since a
@@ -104,10 +105,7 @@ func readJob(ctx context.Context, r *request, id godwit.ID) (a *answer, final bo
 	if err != nil {
 		return nil, false, err
 	}
-	form := formOf(&job)
-	list := attemptsOf(attempts)
-	form.Attempts = &list
-	body, err := encode(form)
+	body, err := wire.Encode(wire.JobOf(&job).With(attempts))
 	if err != nil {
 		return nil, false, err
 	}

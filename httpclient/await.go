@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/wire"
 )
 
 // AwaitOutcomes waits until each of the jobs is final, or known not to be there. Some are asked for at once; the rest follow as those
@@ -59,7 +60,7 @@ func (c *Client) awaitOutcome(ctx context.Context, id godwit.ID) (godwit.Outcome
 		wait := c.waitRequest(ctx)
 		a, err := c.do(ctx, request{method: http.MethodGet, path: jobPath(id, "/result"), wait: wait, repeat: true})
 		if err == nil {
-			return godwit.OutcomeAnswer{State: godwit.StateSucceeded, Result: payload(trimmed(a.body))}, nil
+			return godwit.OutcomeAnswer{State: godwit.StateSucceeded, Result: wire.PlainPayload(trimmed(a.body))}, nil
 		}
 		outcome, settled, err := outcomeOf(a, err)
 		if settled || err != nil {
@@ -87,7 +88,7 @@ func outcomeOf(a *reply, err error) (outcome godwit.OutcomeAnswer, settled bool,
 	if a == nil || !errors.As(err, &e) {
 		return outcome, false, err
 	}
-	var p problem
+	var p wire.Problem
 	if json.Unmarshal(a.body, &p) != nil {
 		return outcome, false, err
 	}

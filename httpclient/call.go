@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/wire"
 )
 
 // request is one call of the API.
@@ -166,21 +167,12 @@ func (c *Client) setHeaders(hr *http.Request, r request) {
 	}
 }
 
-// problem is an error as the server describes it (RFC 9457).
-type problem struct {
-	Detail string       `json:"detail"`
-	Code   godwit.Code  `json:"code"`
-	Field  string       `json:"field"`
-	State  godwit.State `json:"state"`
-	Stack  string       `json:"stack"`
-}
-
 // faultOf makes an error of an answer that is a problem.
 func faultOf(a *reply) *fault {
 	f := &fault{}
-	var p problem
+	var p wire.Problem
 	if err := json.Unmarshal(a.body, &p); err != nil || p.Code == "" { // from a proxy
-		p = problem{Code: codeOf(a.status), Detail: fmt.Sprintf("the server answered %d %s", a.status, http.StatusText(a.status))}
+		p = wire.Problem{Code: codeOf(a.status), Detail: fmt.Sprintf("the server answered %d %s", a.status, http.StatusText(a.status))}
 	} else {
 		f.unsent = p.Code != godwit.CodeOutcomeUnknown // refused: nothing happened
 	}
@@ -191,12 +183,12 @@ func faultOf(a *reply) *fault {
 	if seconds, err := strconv.Atoi(a.header.Get("Retry-After")); err == nil && seconds >= 0 {
 		f.after = min(time.Duration(seconds)*time.Second, retryPauseMax)
 	}
-	f.err = p.err()
+	f.err = errorOf(&p)
 	return f
 }
 
-// err makes the error that the server made the problem of: "job 2 of 3: priority must be ..." has its field within.
-func (p *problem) err() error {
+// errorOf makes the error that the server made the problem of: "job 2 of 3: priority must be ..." has its field within.
+func errorOf(p *wire.Problem) error {
 	e := &godwit.Error{Code: p.Code, Field: p.Field, Message: p.Detail}
 	if p.Field == "" {
 		return e

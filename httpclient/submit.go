@@ -9,14 +9,8 @@ import (
 	"time"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/wire"
 )
-
-type submittedForm struct {
-	ID       godwit.ID    `json:"id"`
-	Created  bool         `json:"created"`
-	Reopened bool         `json:"reopened"`
-	State    godwit.State `json:"state"`
-}
 
 // SubmitAll makes the jobs, all or none. See [godwit.Client.SubmitAll].
 func (c *Client) SubmitAll(ctx context.Context, jobs []godwit.Submission) ([]godwit.SubmitAnswer, error) {
@@ -33,22 +27,15 @@ func (c *Client) SubmitAll(ctx context.Context, jobs []godwit.Submission) ([]god
 	if err != nil {
 		return nil, err
 	}
-	type answer struct {
-		Jobs []submittedForm `json:"jobs"`
-	}
 	// Whoever repeats it sends the same ids.
-	a, err := call[answer](ctx, c, request{method: http.MethodPost, path: "/v1/jobs", body: body, repeat: true})
+	a, err := call[wire.Batch](ctx, c, request{method: http.MethodPost, path: "/v1/jobs", body: body, repeat: true})
 	if err != nil {
 		return nil, err
 	}
 	if len(a.Jobs) != len(jobs) {
 		return nil, &godwit.Error{Code: godwit.CodeOutcomeUnknown, Message: fmt.Sprintf("the server answered about %d jobs of %d", len(a.Jobs), len(jobs))}
 	}
-	answers := make([]godwit.SubmitAnswer, 0, len(jobs))
-	for _, j := range a.Jobs {
-		answers = append(answers, godwit.SubmitAnswer{ID: j.ID, Created: j.Created, Reopened: j.Reopened, State: j.State})
-	}
-	return answers, nil
+	return a.Plain(), nil
 }
 
 // batch writes a line for each job.
@@ -73,7 +60,7 @@ func (c *Client) batch(jobs []godwit.Submission) ([]byte, error) {
 			if s.Options.ID.IsZero() {
 				s.Options.ID = c.ids.New()
 			}
-			err = lines.Encode(formOf(&s))
+			err = lines.Encode(wire.SubmissionOf(&s))
 		}
 		if err != nil && len(jobs) > 1 {
 			err = fmt.Errorf("job %d of %d: %w", i+1, len(jobs), err)

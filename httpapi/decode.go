@@ -1,0 +1,160 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/wire"
+)
+
+// decodeStrict decodes one JSON object into a struct. It refuses what encoding/json lets through: text that is not UTF-8, and names
+// that are unknown, given twice, or spelt in another case.
+func decodeStrict(data []byte, in any) error {
+	if !utf8.Valid(data) {
+		return malformed("body", "must be UTF-8")
+	}
+	t := reflect.TypeOf(in).Elem()
+	if err := json.Unmarshal(data, in); err != nil {
+		return jsonError(err, data, t)
+	}
+	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		return invalid("body", "must be an object")
+	}
+	return checkNames("", data, t)
+}
+
+// checkNames checks the names of an object's members, which is decoded into a struct or a map, and of the objects in it.
+func checkNames(path string, object []byte, t reflect.Type) (err error) {
+	known := fieldsOf(t)
+	var seen []string
+	for name, value := range members(object) {
+		field, found := known[name]
+		switch {
+		case slices.Contains(seen, name):
+			err = invalid(path+short(name), "must be given once")
+		case t.Kind() != reflect.Struct:
+		case !found:
+			err = unknownName("field", path, name, namesOf(t))
+		case field.Kind() == reflect.Struct && field != timeType, field.Kind() == reflect.Map:
+			err = checkNames(path+name+".", value, field)
+		}
+		if err != nil {
+			return err
+		}
+		seen = append(seen, name)
+	}
+	return nil
+}
+
+func members(object []byte) func(func(string, []byte) bool) {
+	return func(yield func(string, []byte) bool) { wire.Members(object, yield) }
+}
+
+var (
+	timeType     = reflect.TypeFor[time.Time]()
+	durationType = reflect.TypeFor[wire.Duration]()
+	idType       = reflect.TypeFor[godwit.ID]()
+)
+
+// fieldsOf gives the types of a struct's fields by their names in JSON, what pointers point to.
+func fieldsOf(t reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	if t.Kind() != reflect.Struct {
+		return fields
+	}
+	for f := range t.Fields() {
+		field := f.Type
+		if field.Kind() == reflect.Pointer {
+			field = field.Elem()
+		}
+		fields[jsonName(f)] = field
+	}
+	return fields
+}
+
+// namesOf lists a struct's names in JSON, in their order.
+func namesOf(t reflect.Type) []string {
+	var names []string
+	for f := range t.Fields() {
+		names = append(names, jsonName(f))
+	}
+	return names
+}
+
+func jsonName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
+
+// jsonError says what is wrong with JSON, naming the field at fault.
+func jsonError(err error, data []byte, t reflect.Type) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		if strings.HasSuffix(syntax.Error(), "after top-level value") {
+			return malformed("body", "must hold one JSON value, and goes on after it")
+		}
+		return malformed("body", "must be JSON: %v", syntax)
+	}
+	field, must, got := fault("", data, t)
+	if field == "" {
+		return invalid("body", "must be an object, got %s", shortJSON(data))
+	}
+	return invalid(field, "must be %s, got %s", must, shortJSON(got))
+}
+
+// shortJSON shows a value as it was sent, at most 64 bytes of it.
+func shortJSON(data []byte) string {
+	if data = bytes.TrimSpace(data); len(data) > 64 {
+		return fmt.Sprintf("%s... (%d bytes)", strings.ToValidUTF8(string(data[:64]), ""), len(data))
+	}
+	return string(data)
+}
+
+// fault finds the first member of an object that does not decode: its path, what it must be, and what it is.
+func fault(path string, object []byte, t reflect.Type) (field, must string, got []byte) {
+	known := fieldsOf(t)
+	for name, value := range members(object) {
+		f, found := known[name]
+		if !found || json.Unmarshal(value, reflect.New(f).Interface()) == nil {
+			continue
+		}
+		if f.Kind() == reflect.Struct && f != timeType && bytes.HasPrefix(value, []byte("{")) {
+			return fault(path+name+".", value, f)
+		}
+		return path + name, describe(f), value
+	}
+	return "", "", nil
+}
+
+// describe says in words what a value of the type is in JSON.
+func describe(t reflect.Type) string {
+	switch t {
+	case timeType:
+		return "a time in RFC 3339"
+	case durationType:
+		return "a duration such as 1m30s"
+	case idType:
+		return "a UUID such as 0190a6f2-7b3c-7def-8123-456789abcdef"
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return "an object"
+	case reflect.Map:
+		return "an object of strings"
+	case reflect.Slice:
+		return "a list of strings"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	}
+	return "a string"
+}
