@@ -1,9 +1,9 @@
 package godwit
 
 import (
-	"context"
 	"log/slog"
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -16,9 +16,10 @@ type Config struct {
 	Logger *slog.Logger
 	// Middleware wraps every handler, the first outermost. Defaults to none.
 	Middleware []Middleware
-	// Headers gives headers to add to each job submitted under ctx, such as a trace context. Headers given with the
-	// submission go first. Defaults to none.
-	Headers func(ctx context.Context) map[string]string
+	// SubmitMiddleware wraps every submission through the client, the first outermost. Defaults to none.
+	SubmitMiddleware []SubmitMiddleware
+	// Observers are told of every run that ended. Defaults to none.
+	Observers []Observer
 
 	// Lease is how long this worker's jobs are its own without a heartbeat, three of which are sent in that time. Defaults
 	// to [LeaseDefault]; from [LeaseMin] to [LeaseMax].
@@ -105,10 +106,13 @@ func (c Config) check() error {
 			return invalid(b.field, "must be from %v to %v, got %v", b.min, b.max, b.v)
 		}
 	}
-	for _, m := range c.Middleware {
-		if m == nil {
-			return invalid("Middleware", "must not hold nil")
-		}
+	switch {
+	case slices.ContainsFunc(c.Middleware, func(m Middleware) bool { return m == nil }):
+		return invalid("Middleware", "must not hold nil")
+	case slices.ContainsFunc(c.SubmitMiddleware, func(m SubmitMiddleware) bool { return m == nil }):
+		return invalid("SubmitMiddleware", "must not hold nil")
+	case slices.ContainsFunc(c.Observers, func(o Observer) bool { return o == nil }):
+		return invalid("Observers", "must not hold nil")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -54,16 +55,17 @@ func (r *run) work() {
 		err      error
 		returned bool
 	)
+	began := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
-			err = &panicError{message: fmt.Sprint("panic: ", p), stack: string(debug.Stack())}
+			err = caught(p)
 		} else if !returned {
 			err = &panicError{message: "panic: the handler called runtime.Goexit", stack: string(debug.Stack())}
 		}
 		stopStuck()
 		r.watch.halt()
 		r.quiet.Store(true)
-		r.finish(result, err)
+		r.finish(result, err, time.Since(began))
 	}()
 	if err = context.Cause(r.ctx); err == nil {
 		result, err = r.handler.call(r.ctx, r.job.Args, r.w.c.around)
@@ -71,10 +73,15 @@ func (r *run) work() {
 	returned = true
 }
 
+// caught makes an error of what a handler panicked with. It is to be called where that was recovered, while the stack still stands.
+func caught(p any) error {
+	return &panicError{message: fmt.Sprint("panic: ", p), stack: string(debug.Stack())}
+}
+
 // around wraps a handler in the client's middleware.
 func (c *Client) around(next HandlerFunc) HandlerFunc {
-	for i := len(c.config.Middleware) - 1; i >= 0; i-- {
-		next = c.config.Middleware[i](next)
+	for _, m := range slices.Backward(c.config.Middleware) {
+		next = m(next)
 	}
 	return next
 }
@@ -92,15 +99,24 @@ func (r *run) watchStuck() {
 	})
 }
 
-// finish judges the run and hands it to the settler; then its slot is free.
-func (r *run) finish(result Payload, err error) {
+// judged gives the verdict on the run, now that its handler returned err.
+func (r *run) judged(err error) verdict {
 	cause := context.Cause(r.ctx)
 	v := judge(err, cause, r.handler.policy, r.job.Attempt, r.isChild)
 	if errors.Is(cause, ErrStopping) && r.parked.Load() && v.outcome != OutcomeSucceed {
 		v.drop = true // it goes on waiting when the session ends
 	}
+	return v
+}
+
+// finish judges the run and hands it to the settler; then its slot is free.
+func (r *run) finish(result Payload, err error, took time.Duration) {
+	v := r.judged(err)
 	if v.failure != nil {
 		r.logFailure(v, err)
+	}
+	if len(r.w.c.config.Observers) > 0 {
+		r.tellObservers(v, took)
 	}
 	if v.drop {
 		r.w.runs.remove(r)

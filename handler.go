@@ -11,8 +11,12 @@ import (
 // HandlerFunc does a job, as [Middleware] sees it: arguments and result are out of sight, [Info] tells which job it is.
 type HandlerFunc func(ctx context.Context) error
 
-// Middleware wraps handlers: for tracing, metrics, locks. The first of [Config].Middleware is the outermost. An error it
-// returns counts as the handler's.
+// Middleware wraps handlers: for tracing, locks, values in the context. The first of [Config].Middleware is the outermost. An
+// error it returns counts as the handler's.
+//
+// next decodes the arguments, calls the handler and encodes its result; whatever goes wrong in it is an error, a panic too, and
+// [VerdictOf] tells what that error means for the job. What next does not return from is runtime.Goexit: release in a defer
+// what must be released. A middleware that returns nil for an error of next makes the run a success with the zero result.
 type Middleware func(next HandlerFunc) HandlerFunc
 
 // Handle makes fn the handler of a task in this client, before [Client.Start]. It panics when the client was started or the
@@ -24,21 +28,36 @@ func Handle[A, R any](c *Client, t *Task[A, R], fn func(ctx context.Context, arg
 	c.handle(&handler{
 		task: t.name, policy: t.policy,
 		call: func(ctx context.Context, args Payload, around func(HandlerFunc) HandlerFunc) (Payload, error) {
-			var in A
-			if err := decode(args, &in); err != nil {
-				return Payload{}, &undecodableError{err}
-			}
-			var out R
+			var result Payload
 			err := around(func(ctx context.Context) (err error) {
-				out, err = fn(ctx, in)
+				defer func() {
+					if p := recover(); p != nil {
+						err = caught(p)
+					}
+				}()
+				result, err = runOnce(ctx, args, fn)
 				return err
 			})(ctx)
-			if err != nil {
-				return Payload{}, err
+			if err == nil && result.Encoding == "" { // a middleware forgave the error
+				var out R
+				return encodeResult(out)
 			}
-			return encodeResult(out)
+			return result, err
 		},
 	})
+}
+
+// runOnce decodes, calls and encodes.
+func runOnce[A, R any](ctx context.Context, args Payload, fn func(context.Context, A) (R, error)) (Payload, error) {
+	var in A
+	if err := decode(args, &in); err != nil {
+		return Payload{}, &undecodableError{err}
+	}
+	out, err := fn(ctx, in)
+	if err != nil {
+		return Payload{}, err
+	}
+	return encodeResult(out)
 }
 
 // handler is a registered handler.

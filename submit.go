@@ -161,8 +161,54 @@ func (u Unique) key(j *NewJob) UniqueKey {
 	return k
 }
 
+// SubmitFunc makes jobs, as [Submitter].SubmitAll does.
+type SubmitFunc func(ctx context.Context, jobs []Submission) ([]SubmitAnswer, error)
+
+// SubmitMiddleware wraps submissions: for tracing, metrics, defaults, rules of the house. The first of [Config].SubmitMiddleware
+// is the outermost. The slice is the middleware's to change, what its elements point to is not: see [Submission.WithHeader]. Every
+// submission has its id. The answers are one for each job the middleware was given, in their order.
+//
+// It sees what goes through the client: jobs, children and the timers of [Sleep], refused submissions too. It does not see what a
+// driver's SubmitTx takes: that is part of a transaction of the caller.
+type SubmitMiddleware func(next SubmitFunc) SubmitFunc
+
+// WithHeader gives the submission with a header set, in a map of its own: for [SubmitMiddleware], whose submissions may share
+// theirs with the caller and with each other.
+func (s Submission) WithHeader(name, value string) Submission {
+	headers := make(map[string]string, len(s.Options.Headers)+1)
+	maps.Copy(headers, s.Options.Headers)
+	headers[name] = value
+	s.Options.Headers = headers
+	return s
+}
+
 // SubmitAll makes the jobs, all or none, at most [BatchMax] with [BatchBytesMax] of arguments.
 func (c *Client) SubmitAll(ctx context.Context, jobs []Submission) ([]SubmitAnswer, error) {
+	if len(jobs) == 0 {
+		return nil, nil
+	}
+	if len(c.config.SubmitMiddleware) == 0 {
+		return c.submit(ctx, jobs)
+	}
+	own := slices.Clone(jobs)
+	for i := range own {
+		if own[i].Options.ID.IsZero() {
+			own[i].Options.ID = c.ids.New()
+		}
+	}
+	next := c.submit
+	for _, m := range slices.Backward(c.config.SubmitMiddleware) {
+		next = m(next)
+	}
+	answers, err := next(ctx, own)
+	if err == nil && len(answers) != len(jobs) {
+		return nil, invalid("SubmitMiddleware", "must give an answer for each of %d jobs, gave %d", len(jobs), len(answers))
+	}
+	return answers, err
+}
+
+// submit is what the middleware of submissions wraps.
+func (c *Client) submit(ctx context.Context, jobs []Submission) ([]SubmitAnswer, error) {
 	if len(jobs) > BatchMax {
 		return nil, batchTooLong(len(jobs))
 	}
@@ -183,7 +229,6 @@ func (c *Client) SubmitAll(ctx context.Context, jobs []Submission) ([]SubmitAnsw
 		if err != nil {
 			return nil, ofItem(err, i, len(jobs))
 		}
-		c.addHeaders(ctx, &j)
 		if size += len(j.Args.Data); size > BatchBytesMax {
 			return nil, tooLarge("args", "of one call must be at most %d bytes together (submit in several calls)", BatchBytesMax)
 		}
@@ -203,20 +248,6 @@ func (c *Client) SubmitAll(ctx context.Context, jobs []Submission) ([]SubmitAnsw
 		r.noteChildren(answers)
 	}
 	return answers, nil
-}
-
-func (c *Client) addHeaders(ctx context.Context, j *NewJob) {
-	if c.config.Headers == nil {
-		return
-	}
-	for name, value := range c.config.Headers(ctx) {
-		if _, given := j.Headers[name]; !given && len(j.Headers) < HeadersMax && len(name)+len(value) <= HeaderMax {
-			if j.Headers == nil {
-				j.Headers = map[string]string{}
-			}
-			j.Headers[name] = value
-		}
-	}
 }
 
 // ofItem puts the item's place before the field when there are several.
