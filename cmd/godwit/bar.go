@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mattn/go-isatty"
-
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/demo"
 )
@@ -21,14 +19,14 @@ const (
 
 // bar draws progress: over itself on a terminal, a line each tenth elsewhere.
 type bar struct {
-	out   io.Writer
-	live  bool
-	tenth int // the last one printed, when not live
+	out    io.Writer
+	live   bool
+	tenth  int // the last one printed, when not live
+	killAt int // months done at which the process kills itself; 0: never
 }
 
-func newBar(out io.Writer) *bar {
-	f, ok := out.(*os.File)
-	return &bar{out: out, live: ok && isatty.IsTerminal(f.Fd()), tenth: -1}
+func newBar(out io.Writer, killAt int) *bar {
+	return &bar{out: out, live: isTerminal(out), tenth: -1, killAt: killAt}
 }
 
 func (b *bar) draw(p demo.Progress) {
@@ -36,16 +34,31 @@ func (b *bar) draw(p demo.Progress) {
 		return
 	}
 	done := len(p.Finished)
-	text := fmt.Sprintf("%3d of %d months, %d retried", done, p.Total, p.Retried)
+	text := fmt.Sprintf("%3d of %d months, %d failed once", done, p.Total, p.Retried)
 	if b.live {
 		full := barWidth * done / p.Total
-		fmt.Fprintf(b.out, "\r[%s%s] %s", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), text)
-		return
-	}
-	if tenth := 10 * done / p.Total; tenth > b.tenth {
+		fmt.Fprintf(b.out, "\r%s%s %s\x1b[K", strings.Repeat("█", full), strings.Repeat("░", barWidth-full), text)
+	} else if tenth := 10 * done / p.Total; tenth > b.tenth {
 		b.tenth = tenth
 		fmt.Fprintln(b.out, text)
 	}
+	if b.killAt > 0 && done >= b.killAt && done < p.Total {
+		b.kill(done)
+	}
+}
+
+// kill ends the process as kill -9 does: nothing is put in order.
+func (b *bar) kill(done int) {
+	newTeller(b.out).killedAt(done)
+	self, err := os.FindProcess(os.Getpid())
+	if err == nil {
+		err = self.Kill()
+	}
+	if err != nil {
+		fmt.Fprintln(b.out, "kill:", err)
+		return
+	}
+	select {} // until it is so
 }
 
 func (b *bar) end() {
@@ -55,7 +68,7 @@ func (b *bar) end() {
 }
 
 // watch draws the progress of the report until it is done.
-func watch(ctx context.Context, c *godwit.Client, l *demo.Ledger, p *godwit.Promise[demo.Report], out io.Writer) (demo.Report, error) {
+func watch(ctx context.Context, c *godwit.Client, p *godwit.Promise[demo.Report], b *bar) (demo.Report, error) {
 	type outcome struct {
 		report demo.Report
 		err    error
@@ -65,26 +78,30 @@ func watch(ctx context.Context, c *godwit.Client, l *demo.Ledger, p *godwit.Prom
 		report, err := p.Await(ctx)
 		done <- outcome{report, err}
 	}()
-	b := newBar(out)
 	defer b.end()
 	tick := time.NewTicker(barEvery)
 	defer tick.Stop()
 	for {
+		var o outcome
+		final := false
 		select {
-		case o := <-done:
-			if o.err != nil {
-				return o.report, o.err
-			}
-			progress, err := demo.Look(ctx, c, l)
-			b.draw(progress)
-			return o.report, err
+		case o = <-done:
+			final = true
 		case <-tick.C:
-			progress, err := demo.Look(ctx, c, l)
-			if err != nil {
-				<-done
-				return demo.Report{}, err
-			}
+		}
+		if o.err != nil {
+			return o.report, o.err
+		}
+		progress, err := demo.Look(ctx, c)
+		if err == nil {
 			b.draw(progress)
+		}
+		switch {
+		case final:
+			return o.report, err
+		case err != nil:
+			<-done
+			return demo.Report{}, err
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"sync"
 
 	"github.com/godwit-go/godwit"
 )
@@ -16,16 +15,13 @@ import (
 // the independent witness of how often each child worked.
 type Ledger struct {
 	path string
-	mu   sync.Mutex // one line at a time
 }
 
 // OpenLedger names the file; it is made by the first line.
 func OpenLedger(path string) *Ledger { return &Ledger{path: path} }
 
-// Note appends that a run of a job did its work.
+// Note appends that a run of a job did its work: a line in one write, so that those of other goroutines stay whole.
 func (l *Ledger) Note(job godwit.ID, run int64, what string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	f, err := os.OpenFile(l.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("note in ledger: %w", err)

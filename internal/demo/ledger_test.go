@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -46,19 +47,21 @@ func TestSumCountsWhatWasRepeated(t *testing.T) {
 		Finished: map[godwit.ID]bool{done: true}, Worked: map[godwit.ID]int{done: 1, cut: 1},
 	}
 	after := Progress{
-		Report: report, State: godwit.StateSucceeded, Total: 3, Retried: 1,
+		Report: report, State: godwit.StateSucceeded, Total: 3, Retried: 1, Crashed: 2, Args: ReportArgs{Path: "a.md"},
 		Finished: map[godwit.ID]bool{done: true, cut: true, fresh: true},
 		Worked:   map[godwit.ID]int{done: 1, cut: 2, fresh: 1},
 	}
-	want := "3 months in 2s; 1 failed at first and were retried.\nResumed: 1 of 3 were done before, 0 of those repeated." +
-		" 1 had done their work but were killed before it was recorded, and ran again: at least once."
-	if got := Sum(before, after, 2*time.Second); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
+	want := func(repeated int) string {
+		return fmt.Sprintf("2 months in 2s; 1 failed at first and were retried.\n"+
+			"Resumed 1 of 3, %d repeated (counted outside the database, in a.md.ledger).\n"+
+			"2 were cut off by a kill and ran again from their start.\n"+
+			"1 of these had done their work but were killed before it was recorded: at least once.", repeated)
+	}
+	if got := Sum(before, after, 2*time.Second); got != want(0) {
+		t.Errorf("got\n%s\nwant\n%s", got, want(0))
 	}
 	after.Worked[done] = 2 // planted: a finished child ran again
-	want = "3 months in 2s; 1 failed at first and were retried.\nResumed: 1 of 3 were done before, 1 of those repeated." +
-		" 1 had done their work but were killed before it was recorded, and ran again: at least once."
-	if got := Sum(before, after, 2*time.Second); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
+	if got := Sum(before, after, 2*time.Second); got != want(1) {
+		t.Errorf("got\n%s\nwant\n%s", got, want(1))
 	}
 }

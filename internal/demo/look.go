@@ -2,8 +2,8 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/godwit-go/godwit"
@@ -13,9 +13,12 @@ import (
 type Progress struct {
 	Report   godwit.ID // zero: there is none
 	State    godwit.State
-	Total    int                // months
+	Args     ReportArgs
+	At       time.Time          // when it was finished, or else submitted
+	Total    int                // months submitted
 	Finished map[godwit.ID]bool // months that succeeded
-	Retried  int                // months that needed more than one attempt
+	Retried  int                // months that failed at least once
+	Crashed  int                // months that were being worked when the process died
 	Worked   map[godwit.ID]int  // how often each job did its work, by the ledger
 }
 
@@ -23,30 +26,34 @@ type Progress struct {
 func (p Progress) Unfinished() bool { return !p.Report.IsZero() && !p.State.Final() }
 
 // Look reads how the newest report stands.
-func Look(ctx context.Context, c *godwit.Client, l *Ledger) (Progress, error) {
+func Look(ctx context.Context, c *godwit.Client) (Progress, error) {
 	p := Progress{Finished: map[godwit.ID]bool{}}
 	newest, err := c.List(ctx, godwit.ListFilter{Task: WeatherReport.Name(), Limit: 1})
+	if err != nil || len(newest.Jobs) == 0 {
+		return p, err
+	}
+	job, err := c.Get(ctx, newest.Jobs[0].ID)
 	if err != nil {
 		return p, err
 	}
-	if p.Worked, err = l.Counts(); err != nil || len(newest.Jobs) == 0 {
+	if err := json.Unmarshal(job.Args.Data, &p.Args); err != nil {
+		return p, fmt.Errorf("read the arguments of report %s: %w", job.ID, err)
+	}
+	if p.Worked, err = p.Args.ledger().Counts(); err != nil {
 		return p, err
 	}
-	p.Report, p.State = newest.Jobs[0].ID, newest.Jobs[0].State
+	p.Report, p.State, p.At = job.ID, job.State, job.CreatedAt
+	if job.State.Final() {
+		p.At = job.FinishedAt
+	}
 	filter := godwit.ListFilter{Parent: p.Report, Limit: godwit.PageMax}
 	for {
 		page, err := c.List(ctx, filter)
 		if err != nil {
 			return p, err
 		}
-		for _, j := range page.Jobs {
-			p.Total++
-			if j.State == godwit.StateSucceeded {
-				p.Finished[j.ID] = true
-			}
-			if j.Attempt > 1 {
-				p.Retried++
-			}
+		for i := range page.Jobs {
+			p.count(&page.Jobs[i])
 		}
 		if page.Next.IsZero() {
 			return p, nil
@@ -55,34 +62,46 @@ func Look(ctx context.Context, c *godwit.Client, l *Ledger) (Progress, error) {
 	}
 }
 
-// Announce says what is found at the start.
-func (p Progress) Announce(out io.Writer) {
-	if p.Unfinished() {
-		fmt.Fprintf(out, "Found an unfinished report: %d of %d months were done. Going on.\n", len(p.Finished), p.Total)
-		return
+func (p *Progress) count(month *godwit.Job) {
+	p.Total++
+	if month.State == godwit.StateSucceeded {
+		p.Finished[month.ID] = true
 	}
-	fmt.Fprintln(out, "One job fans out a child for each month of the weather in Seattle and New York, awaits them, and writes a report.")
+	failed := month.Failure != nil && month.Failure.Code != godwit.CodeCrashed
+	if month.Attempt > 1 || failed {
+		p.Retried++
+	}
+	if month.Crashes > 0 {
+		p.Crashed++
+	}
 }
 
 // Sum says in a sentence or two what was resumed and what was repeated, from before and after.
 func Sum(before, after Progress, took time.Duration) string {
-	text := fmt.Sprintf("%d months in %s; %d failed at first and were retried.", len(after.Finished),
-		took.Round(100*time.Millisecond), after.Retried)
-	if before.Report != after.Report {
+	resumed, fresh := before.Report == after.Report, len(after.Finished)
+	if resumed {
+		fresh -= len(before.Finished)
+	}
+	text := fmt.Sprintf("%d months in %s; %d failed at first and were retried.", fresh, took.Round(100*time.Millisecond), after.Retried)
+	if !resumed {
 		return text
 	}
-	repeated, cut := 0, 0
+	repeated, unrecorded := 0, 0
 	for id := range after.Finished {
 		switch again := after.Worked[id] > before.Worked[id]; {
 		case before.Finished[id] && again:
 			repeated++
 		case before.Worked[id] > 0 && again:
-			cut++
+			unrecorded++
 		}
 	}
-	text += fmt.Sprintf("\nResumed: %d of %d were done before, %d of those repeated.", len(before.Finished), after.Total, repeated)
-	if cut > 0 {
-		text += fmt.Sprintf(" %d had done their work but were killed before it was recorded, and ran again: at least once.", cut)
+	text += fmt.Sprintf("\nResumed %d of %d, %d repeated (counted outside the database, in %s).",
+		len(before.Finished), after.Total, repeated, after.Args.ledger().path)
+	if after.Crashed > 0 {
+		text += fmt.Sprintf("\n%d were cut off by a kill and ran again from their start.", after.Crashed)
+	}
+	if unrecorded > 0 {
+		text += fmt.Sprintf("\n%d of these had done their work but were killed before it was recorded: at least once.", unrecorded)
 	}
 	return text
 }

@@ -64,6 +64,18 @@ func (y Year) Cells() []string {
 	}
 }
 
+// ColumnsShort heads the cells that [Year.CellsShort] gives.
+var ColumnsShort = []string{"city", "year", "mean °C", "hottest °C", "coldest °C", "rain mm"}
+
+// CellsShort gives the year as a row of a table that fits a terminal.
+func (y Year) CellsShort() []string {
+	s := y.Stats
+	day := func(d Day) string { return fmt.Sprintf("%.1f on %6s", d.Value, d.Date.Format("2 Jan")) }
+	return []string{
+		y.City, y.Year, fmt.Sprintf("%.1f", s.TempMean()), day(s.Hottest), day(s.Coldest), fmt.Sprintf("%.0f", s.RainSum),
+	}
+}
+
 // write puts the report into a Markdown file: whole or not at all, and the same however often it is written.
 func write(path string, years []Year) error {
 	var b strings.Builder

@@ -16,11 +16,17 @@ type ReportArgs struct {
 	Pace time.Duration `json:"pace"` // extra time a child takes, so that there is something to see and to kill
 }
 
+// ledger is the file beside the report that its children append to: its name is as durable as that of the report.
+func (a ReportArgs) ledger() *Ledger { return OpenLedger(a.Path + ".ledger") }
+
 // MonthArgs is what a child is asked for.
 type MonthArgs struct {
-	Part demodata.Part `json:"part"`
-	Pace time.Duration `json:"pace"`
+	Part   demodata.Part `json:"part"`
+	Report ReportArgs    `json:"report"`
 }
+
+// Months is how many parts the data has, and how many children a report.
+const Months = 96
 
 // The tasks of the demo.
 var (
@@ -34,11 +40,8 @@ var (
 // errStation is the failure that some children meet at their first attempt.
 var errStation = errors.New("the weather station did not answer (an error made up by the demo: every fifth month fails once)")
 
-// Workload holds what the handlers need.
-type Workload struct {
-	Client *godwit.Client
-	Ledger *Ledger
-}
+// Workload has the handlers.
+type Workload struct{ Client *godwit.Client }
 
 // Handle registers the handlers.
 func (w *Workload) Handle() {
@@ -55,7 +58,7 @@ func (w *Workload) report(ctx context.Context, args ReportArgs) (Report, error) 
 	}
 	children := make([]godwit.Submission, 0, len(parts))
 	for _, part := range parts {
-		children = append(children, WeatherMonth.Job(MonthArgs{part, args.Pace}, godwit.SubmitOptions{Name: part.String()}))
+		children = append(children, WeatherMonth.Job(MonthArgs{part, args}, godwit.SubmitOptions{Name: part.String()}))
 	}
 	answers, err := w.Client.SubmitAll(ctx, children) // all of them or none, in one commit
 	if err != nil {
@@ -83,7 +86,7 @@ func (w *Workload) month(ctx context.Context, args MonthArgs) (Month, error) {
 		return Month{}, errStation
 	}
 	select {
-	case <-time.After(args.Pace):
+	case <-time.After(args.Report.Pace):
 	case <-ctx.Done():
 		return Month{}, context.Cause(ctx)
 	}
@@ -91,7 +94,7 @@ func (w *Workload) month(ctx context.Context, args MonthArgs) (Month, error) {
 	if err != nil {
 		return Month{}, godwit.Permanent(err)
 	}
-	if err := w.Ledger.Note(info.ID, info.Run, args.Part.String()); err != nil {
+	if err := args.Report.ledger().Note(info.ID, info.Run, args.Part.String()); err != nil {
 		return Month{}, err
 	}
 	return Month{args.Part, stats}, nil
