@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"time"
 )
 
@@ -15,7 +14,7 @@ var errDeadline = &Error{Code: CodeDeadlineExceeded, Message: "the job's deadlin
 func (w *worker) execute(job *Job, session ID, q *queue) {
 	h, ok := w.c.handlers.find(job.Task)
 	if !ok { // a store that hands out what was not asked for
-		h = &handler{task: job.Task, call: func(context.Context, Payload, func(HandlerFunc) HandlerFunc) (Payload, error) {
+		h = &handler{task: job.Task, call: func(context.Context, Payload, []Middleware) (Payload, error) {
 			return Payload{}, Permanent(&Error{Code: CodeUnknownTask, Message: "no handler of this worker knows the task"})
 		}}
 	}
@@ -68,7 +67,7 @@ func (r *run) work() {
 		r.finish(result, err, time.Since(began))
 	}()
 	if err = context.Cause(r.ctx); err == nil {
-		result, err = r.handler.call(r.ctx, r.job.Args, r.w.c.around)
+		result, err = r.handler.call(r.ctx, r.job.Args, r.w.c.config.Middleware)
 	}
 	returned = true
 }
@@ -76,14 +75,6 @@ func (r *run) work() {
 // caught makes an error of what a handler panicked with. It is to be called where that was recovered, while the stack still stands.
 func caught(p any) error {
 	return &panicError{message: fmt.Sprint("panic: ", p), stack: string(debug.Stack())}
-}
-
-// around wraps a handler in the client's middleware.
-func (c *Client) around(next HandlerFunc) HandlerFunc {
-	for _, m := range slices.Backward(c.config.Middleware) {
-		next = m(next)
-	}
-	return next
 }
 
 // watchStuck counts the run as stuck when its handler does not return for long after its context ended.

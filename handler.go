@@ -27,24 +27,36 @@ func Handle[A, R any](c *Client, t *Task[A, R], fn func(ctx context.Context, arg
 	}
 	c.handle(&handler{
 		task: t.name, policy: t.policy,
-		call: func(ctx context.Context, args Payload, around func(HandlerFunc) HandlerFunc) (Payload, error) {
-			var result Payload
-			err := around(func(ctx context.Context) (err error) {
-				defer func() {
-					if p := recover(); p != nil {
-						err = caught(p)
-					}
-				}()
-				result, err = runOnce(ctx, args, fn)
-				return err
-			})(ctx)
-			if err == nil && result.Encoding == "" { // a middleware forgave the error
-				var out R
-				return encodeResult(out)
+		call: func(ctx context.Context, args Payload, within []Middleware) (Payload, error) {
+			if len(within) == 0 {
+				return runOnce(ctx, args, fn)
 			}
-			return result, err
+			return runWithin(ctx, args, fn, within)
 		},
 	})
+}
+
+// runWithin runs once within middleware.
+func runWithin[A, R any](ctx context.Context, args Payload, fn func(context.Context, A) (R, error), within []Middleware) (Payload, error) {
+	var result Payload
+	next := HandlerFunc(func(ctx context.Context) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = caught(p)
+			}
+		}()
+		result, err = runOnce(ctx, args, fn)
+		return err
+	})
+	for _, m := range slices.Backward(within) {
+		next = m(next)
+	}
+	err := next(ctx)
+	if err == nil && result.Encoding == "" { // a middleware forgave the error
+		var out R
+		return encodeResult(out)
+	}
+	return result, err
 }
 
 // runOnce decodes, calls and encodes.
@@ -64,7 +76,7 @@ func runOnce[A, R any](ctx context.Context, args Payload, fn func(context.Contex
 type handler struct {
 	task   string
 	policy Policy
-	call   func(ctx context.Context, args Payload, around func(HandlerFunc) HandlerFunc) (Payload, error)
+	call   func(ctx context.Context, args Payload, within []Middleware) (Payload, error)
 }
 
 // handlers are those of a client.
