@@ -36,8 +36,12 @@ build: ## compile every package
 vet: ## go vet
 	$(GO) vet ./...
 
+.PHONY: postgres
+postgres: ## install PostgreSQL where it is missing, root on Debian permitting
+	@$(if $(GODWIT_TEST_POSTGRES),,sh internal/pgtest/install.sh || echo "$@: the tests that need PostgreSQL are skipped")
+
 .PHONY: test
-test: setup vet ## the tests, shuffled, under the race detector (needs only Go and make)
+test: setup vet postgres ## the tests, shuffled, under the race detector (needs only Go and make)
 	@$(if $(RACE),,echo "make test: no C compiler found, so the race detector is off")
 	$(if $(RACE),CGO_ENABLED=1) $(GO) test $(RACE) -shuffle=on -timeout=9m $(PKG)
 
