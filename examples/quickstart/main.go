@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"strings"
 	"time"
 
 	"github.com/godwit-go/godwit"
@@ -14,11 +13,10 @@ import (
 
 // region:quickstart
 
-// Greet is a task: a name, an input, an output and a policy.
 var Greet = godwit.NewTask[string, string]("greet", godwit.Policy{MaxAttempts: 5, Timeout: time.Minute})
 
 func run(ctx context.Context, url string) error {
-	store, err := open.Store(ctx, url)
+	store, err := open.Store(ctx, url) // sqlite:app.db is a file beside the program; there is no server
 	if err != nil {
 		return err
 	}
@@ -27,24 +25,18 @@ func run(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	godwit.Handle(c, Greet, func(ctx context.Context, name string) (string, error) {
-		return "Hello, " + strings.ToUpper(name), nil // retried on error, after a crash, on another machine
-	})
+	godwit.Handle(c, Greet, func(_ context.Context, name string) (string, error) { return "Hello, " + name, nil })
 	if err := c.Start(ctx); err != nil {
 		return err
 	}
 	defer c.Stop(context.WithoutCancel(ctx))
-
 	p, err := Greet.Submit(ctx, c, "godwit", godwit.SubmitOptions{}) // on disk when it returns
 	if err != nil {
 		return err
 	}
-	greeting, err := p.Await(ctx)
-	if err != nil {
-		return err
-	}
+	greeting, err := p.Await(ctx) // or in another process, after a restart: godwit.PromiseOf[string](c, p.ID())
 	fmt.Println(greeting)
-	return nil
+	return err
 }
 
 // endregion
