@@ -1,0 +1,122 @@
+package config
+
+import (
+	"time"
+
+	"github.com/godwit-go/godwit/internal/builtin"
+)
+
+// Config is a configuration in effect, complete and checked.
+type Config struct {
+	DB             string
+	Listen         string
+	InsecureListen bool
+
+	Queues        map[string]int // concurrency by name
+	Lease         time.Duration
+	StopGrace     time.Duration
+	HardGrace     time.Duration
+	PollInterval  time.Duration
+	PruneInterval time.Duration
+
+	Log     Log
+	HTTP    HTTP
+	Tasks   Tasks
+	SQLite  SQLite
+	Metrics Metrics
+	Tracing Tracing
+
+	keys []*key
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	Level  string // one of LogLevels
+	Format string // one of LogFormats
+}
+
+// What Log may say.
+var (
+	LogLevels  = []string{"debug", "info", "warn", "error"}
+	LogFormats = []string{"text", "json"}
+)
+
+// HTTP bounds the HTTP API.
+type HTTP struct {
+	WaitMax      time.Duration
+	WaitersMax   int
+	BodyBytesMax int
+}
+
+// Tasks configures the tasks that the binary knows by itself.
+type Tasks struct {
+	HTTPEnabled bool
+	HTTP        builtin.HTTPConfig
+	Exec        builtin.ExecConfig
+}
+
+// SQLite says how a database file is kept.
+type SQLite struct {
+	LockWait   time.Duration
+	Readers    int
+	QuickCheck bool
+}
+
+// Metrics says whether /metrics is served.
+type Metrics struct {
+	Enabled bool
+}
+
+// Tracing says where traces go. Without an endpoint there are none.
+type Tracing struct {
+	OTLPEndpoint string
+	SampleRatio  float64
+}
+
+// Sources are where a configuration comes from. Flags go before the environment, that before the file, that before the defaults.
+type Sources struct {
+	File  string                      // in YAML; empty: none
+	Env   func(string) (string, bool) // as os.LookupEnv; nil: none
+	Flags []Flag
+}
+
+// Flag is a flag that was given.
+type Flag struct {
+	Name  string // with its dashes
+	Key   string // the path of the key that it sets
+	Entry string // of a mapping, when the flag sets that alone
+	Value string
+}
+
+// Load gives the configuration that the sources come to. The error is of type [Errors] and has all that is wrong.
+func Load(s Sources) (*Config, error) {
+	c := &Config{}
+	c.keys = keysOf(c)
+	l := &loader{keys: map[string]*key{}}
+	for _, k := range c.keys {
+		l.keys[k.Path] = k
+	}
+	if s.File != "" {
+		l.file(s.File)
+	}
+	if s.Env != nil {
+		for _, k := range c.keys {
+			if text, ok := s.Env(k.Env()); ok && text != "" {
+				l.text(k, text, k.Env())
+			}
+		}
+	}
+	for _, f := range s.Flags {
+		k := l.keys[f.Key]
+		if f.Entry != "" {
+			l.took(k, k.set(f.Entry, f.Value), f.Name)
+		} else {
+			l.text(k, f.Value, f.Name)
+		}
+	}
+	c.checkTogether(l)
+	if len(l.problems) > 0 {
+		return nil, l.problems
+	}
+	return c, nil
+}
