@@ -83,7 +83,7 @@ func (c *Client) Cancel(ctx context.Context, id ID, reason string) error {
 
 // RetryOptions say how a job is retried by hand.
 type RetryOptions struct {
-	// Args are other arguments, encoded as JSON. Defaults to the same.
+	// Args are other arguments, encoded as JSON; a json.RawMessage is taken as it is. Defaults to the same.
 	Args any
 	// Version of the other arguments, not without them. Defaults to the same.
 	Version int
@@ -105,12 +105,18 @@ func (c *Client) Retry(ctx context.Context, id ID, o RetryOptions) error {
 		return invalid("version", "is that of other arguments, and none are given")
 	}
 	if o.Args != nil {
-		data, err := json.Marshal(o.Args)
-		if err != nil {
-			return &Error{Code: CodeInvalid, Field: "args", Message: "do not encode as JSON", Err: err}
+		data, raw := o.Args.(json.RawMessage)
+		if !raw {
+			var err error
+			if data, err = json.Marshal(o.Args); err != nil {
+				return &Error{Code: CodeInvalid, Field: "args", Message: "do not encode as JSON", Err: err}
+			}
 		}
-		if len(data) > PayloadMax {
+		switch {
+		case len(data) > PayloadMax:
 			return tooLarge("args", "must be at most %d bytes encoded, got %d", PayloadMax, len(data))
+		case raw && !json.Valid(data):
+			return invalid("args", "must be JSON, got %s", quoteShort(string(data)))
 		}
 		r.Args = &Payload{Encoding: EncodingJSON, Data: data}
 	}
@@ -140,6 +146,44 @@ func (c *Client) Reschedule(ctx context.Context, id ID, at time.Time) error {
 func (c *Client) Delete(ctx context.Context, id ID) error {
 	answers, err := c.store.Delete(ctx, []ID{id})
 	return one(answers, err, "delete", id)
+}
+
+// CancelAll cancels jobs as [Client.Cancel] does, at most [BatchMax] in one call, and answers in their order: an empty Code is done.
+func (c *Client) CancelAll(ctx context.Context, ids []ID, reason string) ([]SettleAnswer, error) {
+	if err := checkText("reason", reason, MessageMax); err != nil {
+		return nil, err
+	}
+	requests := make([]CancelRequest, 0, len(ids))
+	for _, id := range ids {
+		requests = append(requests, CancelRequest{ID: id, Reason: reason})
+	}
+	return all(ctx, requests, c.store.Cancel)
+}
+
+// RetryAll makes jobs ready anew as [Client.Retry] does, at most [BatchMax] in one call, and answers in their order: an empty Code
+// is done.
+func (c *Client) RetryAll(ctx context.Context, ids []ID) ([]SettleAnswer, error) {
+	requests := make([]RetryRequest, 0, len(ids))
+	for _, id := range ids {
+		requests = append(requests, RetryRequest{ID: id})
+	}
+	return all(ctx, requests, c.store.Retry)
+}
+
+// DeleteAll removes jobs as [Client.Delete] does, at most [BatchMax] in one call, and answers in their order: an empty Code is done.
+func (c *Client) DeleteAll(ctx context.Context, ids []ID) ([]SettleAnswer, error) {
+	return all(ctx, ids, c.store.Delete)
+}
+
+// all does something to many jobs in one call of the store.
+func all[R any](ctx context.Context, requests []R, do func(context.Context, []R) ([]SettleAnswer, error)) ([]SettleAnswer, error) {
+	if len(requests) > BatchMax {
+		return nil, tooLarge("ids", "must be at most %d in one call, got %d (use several calls)", BatchMax, len(requests))
+	}
+	if len(requests) == 0 {
+		return nil, nil
+	}
+	return do(ctx, requests)
 }
 
 // one makes an error of the answer to an operation on one job.

@@ -24,6 +24,9 @@ type Admin interface {
 	RunNow(ctx context.Context, id ID) error
 	Reschedule(ctx context.Context, id ID, at time.Time) error
 	Delete(ctx context.Context, id ID) error
+	CancelAll(ctx context.Context, ids []ID, reason string) ([]SettleAnswer, error)
+	RetryAll(ctx context.Context, ids []ID) ([]SettleAnswer, error)
+	DeleteAll(ctx context.Context, ids []ID) ([]SettleAnswer, error)
 
 	PauseQueue(ctx context.Context, queue string) error
 	ResumeQueue(ctx context.Context, queue string) error

@@ -2,56 +2,97 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/wire"
 )
 
 // bulkParams are a filter, and how it is acted on.
-var bulkParams = []string{"state", "queue", "task", "parent", "tag", "all", "dry_run", "reason", "limit", "cursor"}
+var (
+	bulkParams   = []string{"state", "queue", "task", "parent", "tag", "all", "dry_run", "limit", "cursor"}
+	cancelParams = append([]string{"reason"}, bulkParams...)
+)
 
-// bulk is what a call does to every job that a filter selects.
+// bulk is what a call does to every job that it names, or that a filter selects.
 type bulk struct {
 	name   string
 	states []godwit.State // that it is possible in
 	wanted func(*godwit.Job) bool
-	do     func(ctx context.Context, r *request, id godwit.ID) error
+	do     func(context.Context, []godwit.ID) ([]godwit.SettleAnswer, error)
 }
 
 var finished = []godwit.State{godwit.StateFailed, godwit.StateCancelled}
 
-func cancelJobs(ctx context.Context, r *request, _ none) (*answer, error) {
+func cancelJobs(ctx context.Context, r *request, in wire.Named) (*answer, error) {
+	reason := in.Reason
+	if reason == "" {
+		reason = r.params.text("reason")
+	}
 	return bulk{
 		name:   "cancel",
 		states: []godwit.State{godwit.StateScheduled, godwit.StateReady, godwit.StateRunning, godwit.StateWaiting},
 		wanted: func(j *godwit.Job) bool { return j.CancelRequestedAt.IsZero() },
-		do: func(ctx context.Context, r *request, id godwit.ID) error {
-			return r.s.client.Cancel(ctx, id, r.params.text("reason"))
+		do: func(ctx context.Context, ids []godwit.ID) ([]godwit.SettleAnswer, error) {
+			return r.s.client.CancelAll(ctx, ids, reason)
 		},
-	}.run(ctx, r)
+	}.run(ctx, r, in)
 }
 
-func retryJobs(ctx context.Context, r *request, _ none) (*answer, error) {
-	return bulk{name: "retry", states: finished, do: func(ctx context.Context, r *request, id godwit.ID) error {
-		return r.s.client.Retry(ctx, id, godwit.RetryOptions{})
-	}}.run(ctx, r)
+func retryJobs(ctx context.Context, r *request, in wire.Named) (*answer, error) {
+	return bulk{name: "retry", states: finished, do: r.s.client.RetryAll}.run(ctx, r, in)
 }
 
-func deleteJobs(ctx context.Context, r *request, _ none) (*answer, error) {
+func deleteJobs(ctx context.Context, r *request, in wire.Named) (*answer, error) {
 	states := append([]godwit.State{godwit.StateSucceeded}, finished...)
-	return bulk{name: "delete", states: states, do: func(ctx context.Context, r *request, id godwit.ID) error {
-		return r.s.client.Delete(ctx, id)
-	}}.run(ctx, r)
+	return bulk{name: "delete", states: states, do: r.s.client.DeleteAll}.run(ctx, r, in)
 }
 
-// run goes through the states one after the other, newest jobs first, until the limit is reached.
-func (b bulk) run(ctx context.Context, r *request) (*answer, error) {
+// run does it to the jobs that are named, or else by filter.
+func (b bulk) run(ctx context.Context, r *request, in wire.Named) (*answer, error) {
+	switch {
+	case in.Reason != "" && b.name != "cancel":
+		return nil, invalid("reason", "is that of a cancel")
+	case in.Reason != "" && r.params.values.Has("reason"):
+		return nil, invalid("reason", "must be given once, in the query or in the body")
+	case in.IDs == nil:
+		return b.byFilter(ctx, r)
+	}
+	for name := range r.params.values {
+		if name != "reason" {
+			return nil, invalid(name, "excludes ids: name the jobs or give a filter")
+		}
+	}
+	answers, err := b.do(ctx, in.IDs)
+	if err != nil {
+		return nil, err
+	}
+	form := wire.Bulk{Matched: len(in.IDs), Jobs: make([]wire.Changed, 0, len(in.IDs))}
+	count(&form, answers)
+	for i, a := range answers {
+		form.Jobs = append(form.Jobs, wire.Changed{ID: in.IDs[i], Code: a.Code, State: a.State})
+	}
+	return &answer{body: form}, nil
+}
+
+func count(form *wire.Bulk, answers []godwit.SettleAnswer) {
+	for _, a := range answers {
+		if a.Code == "" {
+			form.Done++
+			continue
+		}
+		if form.Refused == nil {
+			form.Refused = map[godwit.Code]int{}
+		}
+		form.Refused[a.Code]++
+	}
+}
+
+// byFilter goes through the states one after the other, newest jobs first, until the limit is reached.
+func (b bulk) byFilter(ctx context.Context, r *request) (*answer, error) {
 	p := r.params
-	f, form := p.filter(), wire.Bulk{DryRun: p.boolean("dry_run"), Refused: map[godwit.Code]int{}}
+	f, form := p.filter(), wire.Bulk{DryRun: p.boolean("dry_run")}
 	limit := p.integer("limit")
 	if !p.values.Has("limit") {
 		limit = BulkMax
@@ -63,7 +104,7 @@ func (b bulk) run(ctx context.Context, r *request) (*answer, error) {
 	case limit < 1 || limit > BulkMax:
 		return nil, invalid("limit", "must be from 1 to %d, got %d", BulkMax, limit)
 	case f == (godwit.ListFilter{}) && !p.boolean("all"):
-		return nil, invalid("all", "must be true to %s every job there is (or give a filter: state, queue, task, parent, tag)", b.name)
+		return nil, invalid("all", "must be true to %s every job there is (or give a filter: state, queue, task, parent, tag; or name them: {\"ids\": [...]})", b.name)
 	case len(p.text("reason")) > godwit.MessageMax:
 		return nil, tooLarge("reason", "must be at most %d bytes, got %d", godwit.MessageMax, len(p.text("reason")))
 	}
@@ -76,7 +117,7 @@ func (b bulk) run(ctx context.Context, r *request) (*answer, error) {
 				return nil, err
 			}
 			looked += len(page.Jobs)
-			if err := b.act(ctx, r, page.Jobs, &form); err != nil {
+			if err := b.act(ctx, page.Jobs, &form); err != nil {
 				return nil, err
 			}
 			if f.Before = page.Next; f.Before.IsZero() {
@@ -129,41 +170,19 @@ func join(states []godwit.State) string {
 	return strings.Join(names, ", ")
 }
 
-// act does it to the jobs of a page, many at a time, so that the store can write them together.
-func (b bulk) act(ctx context.Context, r *request, jobs []godwit.Job, form *wire.Bulk) error {
-	var (
-		wg    sync.WaitGroup
-		mu    sync.Mutex // guards form and fault
-		fault error
-	)
-	matched := 0
-	places := make(chan struct{}, bulkConcurrency)
+// act does it to the jobs of a page.
+func (b bulk) act(ctx context.Context, jobs []godwit.Job, form *wire.Bulk) error {
+	ids := make([]godwit.ID, 0, len(jobs))
 	for i := range jobs {
-		if b.wanted != nil && !b.wanted(&jobs[i]) {
-			continue
+		if b.wanted == nil || b.wanted(&jobs[i]) {
+			ids = append(ids, jobs[i].ID)
 		}
-		matched++
-		if form.DryRun {
-			continue
-		}
-		places <- struct{}{}
-		wg.Go(func() {
-			err := b.do(ctx, r, jobs[i].ID)
-			<-places
-			mu.Lock()
-			defer mu.Unlock()
-			var refusal *godwit.Error
-			switch {
-			case err == nil:
-				form.Done++
-			case errors.As(err, &refusal) && StatusOf(refusal.Code) < 500:
-				form.Refused[refusal.Code]++
-			default:
-				fault = err
-			}
-		})
 	}
-	wg.Wait()
-	form.Matched += matched
-	return fault
+	form.Matched += len(ids)
+	if form.DryRun {
+		return nil
+	}
+	answers, err := b.do(ctx, ids)
+	count(form, answers)
+	return err
 }

@@ -22,7 +22,6 @@ const (
 )
 
 const (
-	bulkConcurrency       = 32
 	changesBuffered       = 4096            // events
 	pollIntervalUnwatched = time.Second     // of who waits for a change of a store that tells none
 	pollIntervalWatched   = 5 * time.Second // ... of one that tells

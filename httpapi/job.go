@@ -99,8 +99,11 @@ func retryJob(ctx context.Context, r *request, in wire.Retry) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := godwit.RetryOptions{Version: in.Version}
+	o := godwit.RetryOptions{Version: in.Version, Run: in.Run}
 	if in.Args != nil {
+		if err := checkDepth(in.Args); err != nil {
+			return nil, err
+		}
 		o.Args = in.Args
 	}
 	return jobAfter(ctx, r, id, r.s.client.Retry(ctx, id, o))

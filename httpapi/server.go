@@ -72,7 +72,7 @@ func routes(s *server) []route {
 		at(s, "POST /v1/jobs/{id}/reschedule", nil, rescheduleJob),
 		at(s, "DELETE /v1/jobs/{id}", nil, deleteJob),
 
-		at(s, "POST /v1/jobs:cancel", bulkParams, cancelJobs),
+		at(s, "POST /v1/jobs:cancel", cancelParams, cancelJobs),
 		at(s, "POST /v1/jobs:retry", bulkParams, retryJobs),
 		at(s, "POST /v1/jobs:delete", bulkParams, deleteJobs),
 

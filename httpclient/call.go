@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +28,7 @@ type request struct {
 	body   []byte
 	wait   time.Duration // preferred; 0: none
 	repeat bool          // twice does what once does
+	done   []godwit.Code // refusals that say, after a try whose answer was lost, that it was carried out
 }
 
 // reply is what the server answered.
@@ -61,7 +63,7 @@ func (c *Client) do(ctx context.Context, r request) (*reply, error) {
 	sent := false // a try before may have been served
 	for pause := retryPauseFirst; ; pause = min(2*pause, retryPauseMax) {
 		a, f := c.once(ctx, r)
-		if f == nil {
+		if f == nil || sent && f.means(r.done) {
 			return a, nil
 		}
 		sent = sent || !f.unsent
@@ -89,6 +91,12 @@ type fault struct {
 
 // mayRepeat reports whether a further try is safe and may help.
 func (f *fault) mayRepeat(r request) bool { return f.passes && (r.repeat || f.unsent) }
+
+// means reports whether it is a refusal with one of the codes.
+func (f *fault) means(codes []godwit.Code) bool {
+	var e *godwit.Error
+	return !f.passes && errors.As(f.err, &e) && slices.Contains(codes, e.Code)
+}
 
 // verdict is the error of a call that is not tried again.
 func (f *fault) verdict(ctx context.Context, r request) error {

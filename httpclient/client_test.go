@@ -244,6 +244,49 @@ func TestActsAreThoseOfTheLocalClient(t *testing.T) {
 	})
 }
 
+// Calls about many jobs answer for each, in order.
+func TestActsOnManyAreThoseOfTheLocalClient(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, store godwit.Store) {
+		b := setup(t, store, nil)
+		ctx := t.Context()
+		for _, a := range []godwit.Admin{b.local, b.remote} {
+			promises, err := upper.SubmitMany(ctx, a, []string{"a", "b"}, godwit.SubmitOptions{Delay: time.Hour})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids := []godwit.ID{promises[1].ID(), godwit.NewID(), promises[0].ID()}
+			check := func(what string, state godwit.State, first godwit.Code) func([]godwit.SettleAnswer, error) {
+				return func(got []godwit.SettleAnswer, err error) {
+					t.Helper()
+					want := []godwit.SettleAnswer{{Code: first, State: state}, {Code: godwit.CodeNotFound}, {State: state}}
+					if err != nil || !reflect.DeepEqual(got, want) {
+						t.Errorf("%s on %T: %+v, %v; want %+v", what, a, got, err, want)
+					}
+				}
+			}
+			check("cancel", godwit.StateCancelled, "")(a.CancelAll(ctx, ids, "why"))
+			if err := a.PauseQueue(ctx, "default"); err != nil {
+				t.Fatal(err)
+			}
+			check("retry", godwit.StateReady, "")(a.RetryAll(ctx, ids))
+			check("cancel again", godwit.StateCancelled, "")(a.CancelAll(ctx, ids, "again"))
+			check("delete", "", "")(a.DeleteAll(ctx, ids))
+			if got, err := a.DeleteAll(ctx, nil); err != nil || len(got) != 0 {
+				t.Errorf("nothing: %v, %v", got, err)
+			}
+			_, err = a.RetryAll(ctx, make([]godwit.ID, godwit.BatchMax+1))
+			var e *godwit.Error
+			if !errors.As(err, &e) || e.Code != godwit.CodeTooLarge || e.Field != "ids" {
+				t.Errorf("too many: %v", err)
+			}
+			if _, err := a.CancelAll(ctx, ids, strings.Repeat("x", godwit.MessageMax+1)); !errors.As(err, &e) || e.Field != "reason" {
+				t.Errorf("too long a reason: %v", err)
+			}
+		}
+	})
+}
+
 func TestConfigNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for field, config := range map[string]httpclient.Config{

@@ -2,6 +2,7 @@ package httpclient_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 // cutter serves every request and cuts the connection before the answer, as often as it is told to.
 type cutter struct {
 	next http.Handler
+	only string // the method of the requests that count; empty: all
 	cuts atomic.Int32
 	seen atomic.Int32
 }
@@ -28,6 +30,10 @@ func (c *cutter) wrap(next http.Handler) http.Handler {
 }
 
 func (c *cutter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if c.only != "" && r.Method != c.only {
+		c.next.ServeHTTP(w, r)
+		return
+	}
 	c.seen.Add(1)
 	if c.cuts.Add(-1) < 0 {
 		c.next.ServeHTTP(w, r)
@@ -72,11 +78,11 @@ func TestWhatCannotBeRepeatedSaysSo(t *testing.T) {
 	}
 	c.seen.Store(0)
 	c.cuts.Store(1)
-	if err := b.remote.Retry(t.Context(), p.ID(), godwit.RetryOptions{}); !errors.Is(err, godwit.ErrOutcomeUnknown) {
-		t.Errorf("retry: %v, want an unknown outcome", err)
+	if err := b.remote.RunNow(t.Context(), p.ID()); !errors.Is(err, godwit.ErrOutcomeUnknown) {
+		t.Errorf("run now: %v, want an unknown outcome", err)
 	}
 	if n := c.seen.Load(); n != 1 {
-		t.Errorf("retry was sent %d times", n)
+		t.Errorf("run now was sent %d times", n)
 	}
 	c.cuts.Store(1 << 20)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
@@ -85,6 +91,59 @@ func TestWhatCannotBeRepeatedSaysSo(t *testing.T) {
 	if !errors.Is(err, godwit.ErrOutcomeUnknown) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("submit: %v, want an unknown outcome for the end of the context", err)
 	}
+}
+
+// A retry and a delete whose answers are lost are repeated, and are done once.
+func TestRetryAndDeleteSurviveCutConnections(t *testing.T) {
+	t.Parallel()
+	eachStore(t, func(t *testing.T, store godwit.Store) {
+		c := cutter{only: http.MethodPost}
+		b := setup(t, store, c.wrap)
+		p, err := broken.Submit(t.Context(), b.local, "always", godwit.SubmitOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		retried := func(o godwit.RetryOptions) godwit.Job {
+			t.Helper()
+			if _, err := b.local.AwaitOutcomes(t.Context(), []godwit.ID{p.ID()}); err != nil {
+				t.Fatal(err)
+			}
+			c.seen.Store(0)
+			c.cuts.Store(2)
+			if err := b.remote.Retry(t.Context(), p.ID(), o); err != nil {
+				t.Errorf("retry: %v", err)
+			}
+			if n := c.seen.Load(); n != 3 {
+				t.Errorf("retry was sent %d times", n)
+			}
+			if _, err := b.local.AwaitOutcomes(t.Context(), []godwit.ID{p.ID()}); err != nil {
+				t.Fatal(err)
+			}
+			job, err := b.local.Get(t.Context(), p.ID())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return job
+		}
+		if job := retried(godwit.RetryOptions{}); job.Retries != 1 || job.Run != 2 {
+			t.Errorf("retried %d times, ran %d times", job.Retries, job.Run)
+		}
+		if job := retried(godwit.RetryOptions{Run: 2, Args: json.RawMessage(`"<b>"`)}); job.Retries != 2 || job.Run != 3 || string(job.Args.Data) != `"<b>"` {
+			t.Errorf("retried %d times, ran %d times with %s", job.Retries, job.Run, job.Args.Data)
+		}
+		if err := b.remote.Retry(t.Context(), p.ID(), godwit.RetryOptions{Run: 2}); !errors.Is(err, &godwit.Error{Code: godwit.CodeStaleRun}) {
+			t.Errorf("retry of an older run: %v", err)
+		}
+
+		c.only = http.MethodDelete
+		c.cuts.Store(1)
+		if err := b.remote.Delete(t.Context(), p.ID()); err != nil {
+			t.Errorf("delete: %v", err)
+		}
+		if err := b.remote.Delete(t.Context(), p.ID()); !errors.Is(err, godwit.ErrExpired) {
+			t.Errorf("delete of what was deleted before: %v", err)
+		}
+	})
 }
 
 func TestServersThatDoNotServe(t *testing.T) {

@@ -134,6 +134,13 @@ type Cancel struct {
 type Retry struct {
 	Args    json.RawMessage `json:"args,omitempty"` // nil: the same
 	Version int             `json:"version,omitempty"`
+	Run     int64           `json:"run,omitempty"` // the newest run, when the retry is to follow no other
+}
+
+// Named is the input of a call about many jobs, when it names them.
+type Named struct {
+	IDs    []godwit.ID `json:"ids,omitempty"`
+	Reason string      `json:"reason,omitempty"`
 }
 
 // Reschedule is the input of a reschedule: one of both.
