@@ -10,7 +10,7 @@ import (
 
 var errDeadline = &Error{Code: CodeDeadlineExceeded, Message: "the job's deadline passed"}
 
-// execute runs a claimed job in a goroutine of its own, which [runs] knows until its settle is taken. The slot is the run's.
+// execute runs a claimed job. [runs] knows it until its settle is taken. The slot is the run's.
 func (w *worker) execute(job *Job, session ID, q *queue) {
 	h, ok := w.c.handlers.find(job.Task)
 	if !ok { // a store that hands out what was not asked for
@@ -20,8 +20,8 @@ func (w *worker) execute(job *Job, session ID, q *queue) {
 	}
 	r := &run{
 		w: w, job: job, token: Token{Job: job.ID, Run: job.Run, Session: session}, handler: h, queue: q, slot: true,
-		parking: make(chan struct{}, 1), ordinals: map[string]int{}, children: map[ID]struct{}{},
-		said: said{now: w.store.Now},
+		parking: make(chan struct{}, 1),
+		said:    said{now: w.store.Now},
 	}
 	r.parking <- struct{}{}
 	r.ctx, r.cancel, r.release = w.contextOf(r)
@@ -29,7 +29,7 @@ func (w *worker) execute(job *Job, session ID, q *queue) {
 	if now, ok := w.session.current(); !ok || now != session {
 		r.end(ErrLeaseLost) // lost while it was claimed
 	}
-	go r.work()
+	w.runners.start(r)
 }
 
 // contextOf makes the context of a run's handler, which its deadline and its cancel end.

@@ -65,6 +65,9 @@ func (r *run) adopt(j *NewJob, name string) error {
 	}
 	if name == "" {
 		r.mu.Lock()
+		if r.ordinals == nil {
+			r.ordinals = map[string]int{}
+		}
 		r.ordinals[j.Task]++
 		name = fmt.Sprintf("%s#%d", j.Task, r.ordinals[j.Task])
 		r.mu.Unlock()
@@ -80,6 +83,9 @@ func (r *run) adopt(j *NewJob, name string) error {
 func (r *run) noteChildren(answers []SubmitAnswer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.children == nil {
+		r.children = make(map[ID]struct{}, len(answers))
+	}
 	for _, a := range answers {
 		r.children[a.ID] = struct{}{}
 	}

@@ -17,6 +17,7 @@ type worker struct {
 	base  context.Context // with the values of Start's context, never ended: what runs and store calls live under
 
 	runs      *runs
+	runners   *runners
 	session   *sessionKeeper // nil without handlers, as are queues
 	queues    map[string]*queue
 	settler   *settler
@@ -33,7 +34,7 @@ type worker struct {
 
 // newWorker starts the roles.
 func newWorker(ctx context.Context, c *Client) (*worker, error) {
-	w := &worker{c: c, store: c.store, base: context.WithoutCancel(ctx), runs: newRuns(), queues: map[string]*queue{}}
+	w := &worker{c: c, store: c.store, base: context.WithoutCancel(ctx), runs: newRuns(), runners: newRunners(), queues: map[string]*queue{}}
 	known := c.handlers.capabilities()
 	if len(known) > TasksMax {
 		return nil, tooLarge("tasks", "must be at most %d with their aliases, got %d", TasksMax, len(known))
@@ -110,6 +111,7 @@ func (w *worker) stop(ctx context.Context) error {
 	w.haltAll()
 	w.roles.Wait()
 	w.reporter.abandon()
+	w.runners.halt()
 	if left := w.runs.left(); len(left) > 0 {
 		return &Error{Code: CodeStopping, Message: fmt.Sprintf("handlers did not return: %s", strings.Join(left, ", ")), Err: err}
 	}
