@@ -27,7 +27,10 @@ const (
 	pollIntervalWatched   = 5 * time.Second // ... of one that tells
 	readAfterWaitTimeout  = 5 * time.Second
 	readyTimeout          = 2 * time.Second
-	retryAfter            = "1" // seconds
+	retryAfter            = "1"              // seconds
+	emptyBytesMax         = 4 << 10          // of a body where none is needed
+	writeTimeout          = 30 * time.Second // for an answer to be taken, and
+	writeTimeoutPerMiB    = 10 * time.Second // for each MiB of it
 )
 
 const (
@@ -50,6 +53,11 @@ type Config struct {
 	Metrics http.Handler
 	// Observe is told of every request when it was answered. It must not block. Defaults to nobody.
 	Observe func(Observation)
+
+	// Hosts are the names by which the server may be called, without a port, besides addresses and localhost; "*" is any. Defaults
+	// to any when it is reached at an address of the machine, and to none over the loopback interface, where a site could have its
+	// name point; a proxy before it that hands on the Host header needs its name here.
+	Hosts []string
 
 	// WaitMax bounds what Prefer: wait=N may ask for; more is cut to it. Defaults to [WaitMaxDefault]; negative: nobody waits.
 	WaitMax time.Duration

@@ -15,6 +15,30 @@ func Patterns(h http.Handler) []string {
 	return patterns
 }
 
+// Params lists the query parameters that each route knows.
+func Params(h http.Handler) map[string][]string {
+	s, ok := h.(*server)
+	if !ok {
+		return nil
+	}
+	params := map[string][]string{}
+	for _, r := range routes(s) {
+		params[r.pattern] = r.params
+	}
+	return params
+}
+
+// Watched counts the jobs whose changes are waited for.
+func Watched(h http.Handler) int {
+	s, ok := h.(*server)
+	if !ok {
+		return -1
+	}
+	s.changes.mu.Lock()
+	defer s.changes.mu.Unlock()
+	return len(s.changes.waiting)
+}
+
 // Waiters counts the requests that wait.
 func Waiters(h http.Handler) int {
 	s, ok := h.(*server)

@@ -91,6 +91,9 @@ func (p *player) answer(t *testing.T, b bundle, request string) string {
 	fmt.Fprintf(&out, "%d %s\n", w.Code, http.StatusText(w.Code))
 	var names []string
 	for name := range w.Header() {
+		if name == "Content-Length" { // differs with the times
+			continue
+		}
 		names = append(names, name)
 	}
 	slices.Sort(names)

@@ -83,7 +83,7 @@ func TestCutAndSlowConnections(t *testing.T) {
 	server.Config.ReadTimeout = 100 * time.Millisecond
 	server.Start()
 	t.Cleanup(server.Close)
-	half := "POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + `{"task":"echo","args":1}` + "\n"
+	half := "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n" + `{"task":"echo","args":1}` + "\n"
 	for name, cut := range map[string]bool{"cut": true, "slow": false} {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 		if err != nil {

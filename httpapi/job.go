@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/godwit-go/godwit"
@@ -18,7 +19,7 @@ func getJob(ctx context.Context, r *request, _ none) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := r.Header.Get("If-None-Match")
+	known := strings.Join(r.Header.Values("If-None-Match"), ",")
 	if known != "" {
 		a, err := r.awaitChange(ctx, id, known)
 		if err == nil && matches(known, a.header.Get("ETag")) {

@@ -13,22 +13,26 @@ import (
 
 // Codes of problems that only HTTP has, besides those of docs/errors.md.
 const (
-	CodeMalformed        godwit.Code = "malformed"          // the body or a header cannot be read
-	CodeForbiddenOrigin  godwit.Code = "forbidden_origin"   // a browser sent it on behalf of another site
-	CodeNoRoute          godwit.Code = "no_route"           // there is no such call
-	CodeMethodNotAllowed godwit.Code = "method_not_allowed" // the path has other methods
-	CodeTooBusy          godwit.Code = "too_busy"           // too many bytes of bodies are in memory
-	CodeInternal         godwit.Code = "internal"           // a fault of the server, which has logged it
+	CodeMalformed           godwit.Code = "malformed"            // the body or a header cannot be read
+	CodeForbiddenOrigin     godwit.Code = "forbidden_origin"     // a browser sent it on behalf of another site
+	CodeForbiddenHost       godwit.Code = "forbidden_host"       // the Host header has a name that the server does not know
+	CodeNoRoute             godwit.Code = "no_route"             // there is no such call
+	CodeMethodNotAllowed    godwit.Code = "method_not_allowed"   // the path has other methods
+	CodeUnsupportedEncoding godwit.Code = "unsupported_encoding" // the body is compressed
+	CodeTooBusy             godwit.Code = "too_busy"             // too many bytes of bodies are in memory
+	CodeInternal            godwit.Code = "internal"             // a fault of the server, which has logged it
 )
 
 // statuses maps every code to its HTTP status. What is not here is a 500.
 var statuses = map[godwit.Code]int{
-	CodeMalformed:        http.StatusBadRequest,
-	CodeForbiddenOrigin:  http.StatusForbidden,
-	CodeNoRoute:          http.StatusNotFound,
-	CodeMethodNotAllowed: http.StatusMethodNotAllowed,
-	CodeTooBusy:          http.StatusTooManyRequests,
-	CodeInternal:         http.StatusInternalServerError,
+	CodeMalformed:           http.StatusBadRequest,
+	CodeForbiddenOrigin:     http.StatusForbidden,
+	CodeForbiddenHost:       http.StatusForbidden,
+	CodeUnsupportedEncoding: http.StatusUnsupportedMediaType,
+	CodeNoRoute:             http.StatusNotFound,
+	CodeMethodNotAllowed:    http.StatusMethodNotAllowed,
+	CodeTooBusy:             http.StatusTooManyRequests,
+	CodeInternal:            http.StatusInternalServerError,
 
 	godwit.CodeNotFound:    http.StatusNotFound,
 	godwit.CodeUnknownTask: http.StatusNotFound,

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/godwit-go/godwit"
@@ -18,6 +19,7 @@ import (
 // request is what a call is given besides its input.
 type request struct {
 	*http.Request
+	w      http.ResponseWriter
 	s      *server
 	params *params
 	prefer preference
@@ -32,7 +34,7 @@ type answer struct {
 	raw    []byte      // a body in JSON already; goes before body
 }
 
-// none is the input of calls without a body: what is sent all the same is ignored.
+// none is the input of calls without a body. One that says something all the same was meant for another call, or for parameters.
 type none struct{}
 
 // raw is an input that is taken as it comes, in JSON, at most an argument's size.
@@ -50,17 +52,17 @@ type call[In any] func(context.Context, *request, In) (*answer, error)
 func serve[In any](s *server, route string, known []string, do call[In]) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		s.observed(w, route, func() (*answer, error) {
-			if err := s.origins.Check(hr); err != nil {
-				return nil, &godwit.Error{Code: CodeForbiddenOrigin, Message: "a browser sent this on behalf of another site"}
+			if err := s.admit(hr); err != nil {
+				return nil, err
 			}
 			p, err := newParams(hr.URL.RawQuery, known)
 			if err != nil {
 				return nil, err
 			}
-			r := &request{Request: hr, s: s, params: p, prefer: parsePrefer(hr.Header, s.config.WaitMax)}
+			r := &request{Request: hr, w: w, s: s, params: p, prefer: parsePrefer(hr.Header, s.config.WaitMax)}
 			defer r.letGo()
 			var in In
-			if err := r.read(w, &in); err != nil {
+			if err := r.read(&in); err != nil {
 				return nil, err
 			}
 			return do(hr.Context(), r, in)
@@ -135,12 +137,27 @@ func (s *server) write(w http.ResponseWriter, route string, a *answer) int {
 	if body != nil {
 		w.Header().Set("Content-Type", contentTypeJSON)
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	if body != nil {
-		_, _ = w.Write(body) // a reader that has gone needs no answer
-	}
+	send(w, status, body)
 	return status
+}
+
+// send writes an answer, which its reader must take within a time: a connection that is not read holds a goroutine and the body. The
+// length is set and all is flushed, so that the deadline need not outlast the answer: the next one on the connection may be another
+// handler's.
+func send(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Cache-Control", "no-store")
+	if body == nil {
+		w.WriteHeader(status)
+		return
+	}
+	c := http.NewResponseController(w)
+	bounded := c.SetWriteDeadline(time.Now().Add(writeTimeout+time.Duration(len(body)>>20)*writeTimeoutPerMiB)) == nil
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, err := w.Write(body) // a reader that has gone needs no answer
+	if bounded && err == nil && c.Flush() == nil {
+		_ = c.SetWriteDeadline(time.Time{}) // which could be set before
+	}
 }
 
 func writeProblem(w http.ResponseWriter, p *wire.Problem) {
@@ -150,42 +167,53 @@ func writeProblem(w http.ResponseWriter, p *wire.Problem) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", contentTypeProblem)
-	h.Set("Cache-Control", "no-store")
 	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", retryAfter)
 	}
-	w.WriteHeader(p.Status)
-	_, _ = w.Write(body)
+	send(w, p.Status, body)
 }
 
 // read reads the body into in.
-func (r *request) read(w http.ResponseWriter, in any) error {
+func (r *request) read(in any) error {
 	switch in := in.(type) {
 	case *none:
-		return nil
+		data, err := r.readAll(emptyBytesMax)
+		if data = bytes.TrimSpace(data); err == nil && len(data) > 0 && string(data) != "{}" {
+			err = invalid("body", "must be empty: this call takes none, got %s", quoteShort(string(data)))
+		}
+		return err
 	case *stream:
-		in.Reader = r.bounded(w, BatchRequestBytesMax)
-		return nil
+		body, err := r.bounded(BatchRequestBytesMax)
+		in.Reader = body
+		return err
 	case *raw:
-		data, err := r.readAll(w, godwit.PayloadMax)
+		data, err := r.readAll(godwit.PayloadMax)
 		*in = data
 		return err
 	}
-	data, err := r.readAll(w, RequestBytesMax)
+	data, err := r.readAll(RequestBytesMax)
 	if err != nil || len(bytes.TrimSpace(data)) == 0 {
 		return err
 	}
 	return decodeStrict(data, in)
 }
 
-func (r *request) readAll(w http.ResponseWriter, bound int64) ([]byte, error) {
-	data, err := io.ReadAll(r.bounded(w, bound))
+func (r *request) readAll(bound int64) ([]byte, error) {
+	body, err := r.bounded(bound)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(body)
 	return data, bodyError(err)
 }
 
-// bounded gives the body, which ends with an error at the bound, or when bodies of all requests together are over theirs.
-func (r *request) bounded(w http.ResponseWriter, bound int64) io.Reader {
-	return &countedBody{r: r, body: http.MaxBytesReader(w, r.Body, bound)}
+// bounded gives the body, which ends with an error at the bound, or when bodies of all requests together are over theirs. One that says
+// that it is over the bound is refused before it is sent, when its sender waits for that (Expect: 100-continue).
+func (r *request) bounded(bound int64) (io.Reader, error) {
+	if r.ContentLength > bound {
+		return nil, bodyError(&http.MaxBytesError{Limit: bound})
+	}
+	return &countedBody{r: r, body: http.MaxBytesReader(r.w, r.Body, bound)}, nil
 }
 
 type countedBody struct {

@@ -16,6 +16,7 @@ type server struct {
 	origins   *http.CrossOriginProtection
 	waiters   chan struct{} // a place for each request that waits
 	changes   *changes
+	stops     stops
 	bodyBytes atomic.Int64 // of bodies in memory
 }
 
@@ -38,17 +39,24 @@ func New(c *godwit.Client, config Config) http.Handler {
 }
 
 // ServeHTTP answers a request.
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !clean(r.URL.Path) {
+		s.unrouted(w, r)
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
 
 // route is one call: a pattern of http.ServeMux.
 type route struct {
 	pattern string
+	params  []string // query parameters that it knows
 	handler http.Handler
 }
 
 // at makes a route.
 func at[In any](s *server, pattern string, known []string, do call[In]) route {
-	return route{pattern, serve(s, pattern, known, do)}
+	return route{pattern, known, serve(s, pattern, known, do)}
 }
 
 // routes lists every call. docs/http.md describes each; a test holds the two equal.
@@ -88,9 +96,20 @@ func routes(s *server) []route {
 		at(s, "GET /readyz", nil, ready),
 	}
 	if s.config.Metrics != nil {
-		found = append(found, route{"GET /metrics", s.config.Metrics})
+		found = append(found, route{"GET /metrics", nil, s.metrics()})
 	}
 	return found
+}
+
+// metrics admits requests to the handler of metrics.
+func (s *server) metrics() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.admit(r); err != nil {
+			s.observed(w, "GET /metrics", func() (*answer, error) { return nil, err })
+			return
+		}
+		s.config.Metrics.ServeHTTP(w, r)
+	})
 }
 
 // unrouted answers what no route takes: 405 when the path has other methods, otherwise 404.
@@ -103,7 +122,10 @@ func (s *server) unrouted(w http.ResponseWriter, r *http.Request) {
 				allowed = append(allowed, method)
 			}
 		}
-		if len(allowed) == 0 || slices.Contains(allowed, r.Method) {
+		if slices.Contains(allowed, http.MethodGet) {
+			allowed = append(allowed, http.MethodHead)
+		}
+		if !clean(r.URL.Path) || len(allowed) == 0 || slices.Contains(allowed, r.Method) {
 			return nil, &godwit.Error{Code: CodeNoRoute, Message: "there is no such call: " + quoteShort(r.Method+" "+r.URL.Path)}
 		}
 		for _, method := range allowed {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/wire"
@@ -25,12 +26,16 @@ func submitOne(ctx context.Context, r *request, args raw) (*answer, error) {
 	if in.IdempotencyKey, err = idempotencyKey(r.Header); err != nil {
 		return nil, err
 	}
+	if !utf8.Valid(args) {
+		return nil, malformed("body", "must be UTF-8")
+	}
 	if !json.Valid(args) {
 		return nil, malformed("body", "must be the task's argument in JSON, got %s (null for a task without an argument)", quoteShort(string(args)))
 	}
 	if err := r.s.client.CheckTask(ctx, task); err != nil {
 		return nil, err
 	}
+	in.Headers = withTrace(nil, r.Header)
 	sub, err := submissionOf(r.s.client, in)
 	if err != nil {
 		return nil, err
@@ -145,5 +150,6 @@ func readLine(ctx context.Context, r *request, line []byte, checked map[string]b
 		}
 		checked[in.Task] = true
 	}
+	in.Headers = withTrace(in.Headers, r.Header)
 	return submissionOf(r.s.client, &in)
 }

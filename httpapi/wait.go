@@ -35,6 +35,8 @@ func (r *request) awaitEnd(ctx context.Context, id godwit.ID) (waited bool, err 
 		return false, nil
 	}
 	defer leave()
+	ctx, leave = r.s.waiting(ctx)
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, r.prefer.wait)
 	defer cancel()
 	_, err = r.s.client.AwaitOutcomes(ctx, []godwit.ID{id})
@@ -52,10 +54,14 @@ func afterWait(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // awaitChange waits until the job's tag is another than those given, or the job is final.
 func (r *request) awaitChange(ctx context.Context, id godwit.ID, known string) (*answer, error) {
+	if !r.prefer.waits {
+		a, _, err := readJob(ctx, r, id)
+		return a, err
+	}
 	changed, told, leave := r.s.changes.watch(id)
 	defer leave()
 	a, final, err := readJob(ctx, r, id)
-	if err != nil || final || !r.prefer.waits || !matches(known, a.header.Get("ETag")) {
+	if err != nil || final || !matches(known, a.header.Get("ETag")) {
 		return a, err
 	}
 	free, ok := r.takePlace()
@@ -64,6 +70,8 @@ func (r *request) awaitChange(ctx context.Context, id godwit.ID, known string) (
 		return a, nil
 	}
 	defer free()
+	ctx, leave = r.s.waiting(ctx)
+	defer leave()
 	every := pollIntervalUnwatched
 	if told {
 		every = pollIntervalWatched
