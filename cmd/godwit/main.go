@@ -13,19 +13,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Exit codes, as docs and scripts rely on them.
-const (
-	exitDone   = 0
-	exitFailed = 1
-	exitUsage  = 2
-)
-
-// usageError marks an error of the command line itself.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
-
 // stopped is the cause of a context that a signal cancelled.
 type stopped struct{ signal os.Signal }
 
@@ -51,21 +38,20 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitDone
 	}
 	var stop stopped
-	if errors.As(err, &stop) {
-		return stop.exitCode()
+	var told reported
+	if !errors.As(err, &stop) && !errors.As(err, &told) {
+		fmt.Fprintln(stderr, "godwit:", err)
 	}
-	fmt.Fprintln(stderr, "godwit:", err)
 	var usage usageError
 	if errors.As(err, &usage) {
-		fmt.Fprintln(stderr, "Run 'godwit --help' for what there is.")
-		return exitUsage
+		fmt.Fprintf(stderr, "Run '%s --help' for what there is.\n", cmd.CommandPath())
 	}
-	return exitFailed
+	return exitCodeOf(err)
 }
 
 func newRoot() *cobra.Command {
@@ -74,21 +60,37 @@ func newRoot() *cobra.Command {
 		Short:         "Durable background work: jobs that survive crashes, in one SQLite file",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(), newDemo(), newVersion())
-	for _, cmd := range append(root.Commands(), root) {
-		check := cmd.Args
-		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return usageError{err}
-			}
-			return nil
-		}
-	}
+	root.AddGroup(&cobra.Group{ID: groupServe, Title: "Run jobs:"}, &cobra.Group{ID: groupClient, Title: "Look and act, through a server or a database:"})
+	root.AddCommand(
+		inGroup(groupServe, newServe()),
+		inGroup(groupServe, newDemo()),
+		inGroup(groupClient, newSubmit()),
+		inGroup(groupClient, newJob()),
+		inGroup(groupClient, newQueue()),
+		inGroup(groupClient, newTask()),
+		inGroup(groupClient, newSession()),
+		inGroup(groupClient, newDoctor()),
+		inGroup(groupClient, newBackup()),
+		newVersion(),
+	)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	root.SetFlagErrorFunc(flagError)
+	checkUsage(root)
 	return root
+}
+
+// The groups under which the help lists the commands.
+const (
+	groupServe  = "serve"
+	groupClient = "client"
+)
+
+func inGroup(id string, cmd *cobra.Command) *cobra.Command {
+	cmd.GroupID = id
+	return cmd
 }
 
 // withSignals gives a context that SIGINT and SIGTERM cancel with the signal as its cause. A second signal ends the process at

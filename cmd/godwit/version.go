@@ -8,16 +8,31 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// versionForm is what the program says of itself, in JSON.
+type versionForm struct {
+	Version string `json:"version"`
+	OS      string `json:"os"`
+	Arch    string `json:"arch"`
+	Go      string `json:"go"`
+}
+
 func newVersion() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "godwit %s %s/%s %s\n", version(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	f := &clientFlags{}
+	cmd := &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs}
+	f.bindOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := f.check(); err != nil {
 			return err
-		},
+		}
+		v := versionForm{version(), runtime.GOOS, runtime.GOARCH, runtime.Version()}
+		p := newPrinter(cmd, f.output)
+		if p.json {
+			return p.object(v)
+		}
+		_, err := fmt.Fprintf(p.out, "godwit %s %s/%s %s\n", v.Version, v.OS, v.Arch, v.Go)
+		return err
 	}
+	return cmd
 }
 
 // version is the module's version as the build recorded it, "(devel)" from a checkout.

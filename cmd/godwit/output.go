@@ -1,0 +1,207 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/godwit-go/godwit"
+)
+
+// printer prints what a command found: tables for people, JSON for programs. What is neither goes to the error stream.
+type printer struct {
+	in       io.Reader
+	out, err io.Writer
+	json     bool
+	width    int // of the terminal; 0: there is none, and nothing is cut
+	colour   bool
+	now      time.Time
+}
+
+func newPrinter(cmd *cobra.Command, format string) *printer {
+	p := &printer{in: cmd.InOrStdin(), out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), json: format == formatJSON, now: time.Now()}
+	if f, ok := p.out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		p.colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			p.width = width
+		}
+	}
+	return p
+}
+
+// note tells people something beside the data.
+func (p *printer) note(format string, args ...any) { fmt.Fprintf(p.err, format+"\n", args...) }
+
+// object prints one thing as JSON over several lines.
+func (p *printer) object(v any) error { return p.encode(v, "  ") }
+
+// line prints one thing of many as a line of JSON.
+func (p *printer) line(v any) error { return p.encode(v, "") }
+
+func (p *printer) encode(v any, indent string) error {
+	e := json.NewEncoder(p.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", indent)
+	return e.Encode(v)
+}
+
+// column is a column of a grid.
+type column struct {
+	head     string
+	right    bool // numbers
+	optional bool // left out when the terminal is too narrow, the last one first
+	flexible bool // cut when the terminal is too narrow
+}
+
+const (
+	columnGap   = 2
+	flexibleMin = 8
+)
+
+// grid prints rows under their headings, fitted to the terminal. Columns that are empty in every row are left out.
+func (p *printer) grid(columns []column, rows [][]string) {
+	shown := p.fit(columns, rows)
+	t := table.NewWriter()
+	t.SetOutputMirror(p.out)
+	t.SetStyle(table.StyleDefault)
+	style := t.Style()
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", strings.Repeat(" ", columnGap)
+	style.Format.Header = text.FormatDefault
+	t.SuppressTrailingSpaces()
+	var head table.Row
+	var configs []table.ColumnConfig
+	for n, s := range shown {
+		head = append(head, p.paint(text.Bold, columns[s.index].head))
+		config := table.ColumnConfig{Number: n + 1}
+		if columns[s.index].right {
+			config.Align, config.AlignHeader = text.AlignRight, text.AlignRight
+		}
+		configs = append(configs, config)
+	}
+	t.SetColumnConfigs(configs)
+	t.AppendHeader(head)
+	for _, row := range rows {
+		var cells table.Row
+		for _, s := range shown {
+			cells = append(cells, cut(row[s.index], s.width))
+		}
+		t.AppendRow(cells)
+	}
+	t.Render()
+}
+
+// shownColumn is a column that is printed, at most so wide.
+type shownColumn struct{ index, width int }
+
+// fit chooses the columns that are shown and cuts the flexible ones until the row fits the terminal.
+func (p *printer) fit(columns []column, rows [][]string) []shownColumn {
+	var shown []shownColumn
+	for i, c := range columns {
+		width, filled := text.StringWidthWithoutEscSequences(c.head), len(rows) == 0
+		for _, row := range rows {
+			width = max(width, text.StringWidthWithoutEscSequences(row[i]))
+			filled = filled || row[i] != ""
+		}
+		if filled || !c.optional {
+			shown = append(shown, shownColumn{i, width})
+		}
+	}
+	if p.width == 0 {
+		return shown
+	}
+	for over := p.over(shown); over > 0; over = p.over(shown) {
+		if !cutOne(columns, shown, over) {
+			last := lastOptional(columns, shown)
+			if last < 0 {
+				return shown
+			}
+			shown = append(shown[:last], shown[last+1:]...)
+		}
+	}
+	return shown
+}
+
+// over is by how much the columns are wider than the terminal.
+func (p *printer) over(shown []shownColumn) int {
+	sum := -columnGap
+	for _, s := range shown {
+		sum += s.width + columnGap
+	}
+	return sum - p.width
+}
+
+// cutOne makes the widest flexible column narrower; false when none can give.
+func cutOne(columns []column, shown []shownColumn, over int) bool {
+	widest := -1
+	for n, s := range shown {
+		if columns[s.index].flexible && s.width > flexibleMin && (widest < 0 || s.width > shown[widest].width) {
+			widest = n
+		}
+	}
+	if widest < 0 {
+		return false
+	}
+	shown[widest].width = max(shown[widest].width-over, flexibleMin)
+	return true
+}
+
+func lastOptional(columns []column, shown []shownColumn) int {
+	for n := len(shown) - 1; n >= 0; n-- {
+		if columns[shown[n].index].optional {
+			return n
+		}
+	}
+	return -1
+}
+
+// cut shortens a cell and shows that it was longer. Lines are joined: a row is one line.
+func cut(cell string, width int) string {
+	cell = strings.Join(strings.Fields(cell), " ")
+	if text.StringWidthWithoutEscSequences(cell) <= width {
+		return cell
+	}
+	return text.Snip(cell, width, "…")
+}
+
+// fitted cuts a line at the edge of the terminal.
+func (p *printer) fitted(line string) string {
+	if p.width == 0 {
+		return line
+	}
+	return text.Snip(line, p.width, "…")
+}
+
+func (p *printer) paint(c text.Color, s string) string {
+	if !p.colour || s == "" {
+		return s
+	}
+	return c.EscapeSeq() + s + text.Reset.EscapeSeq()
+}
+
+// state paints the state of a job.
+func (p *printer) state(s godwit.State) string {
+	switch s {
+	case godwit.StateSucceeded:
+		return p.paint(text.FgGreen, string(s))
+	case godwit.StateFailed:
+		return p.paint(text.FgRed, string(s))
+	case godwit.StateRunning:
+		return p.paint(text.FgCyan, string(s))
+	case godwit.StateCancelled:
+		return p.paint(text.FgYellow, string(s))
+	}
+	return string(s)
+}
+
+func (p *printer) warning(s string) string { return p.paint(text.FgYellow, s) }
+func (p *printer) alarm(s string) string   { return p.paint(text.FgRed, s) }

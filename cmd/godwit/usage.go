@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/godwit-go/godwit/internal/suggest"
+)
+
+// checkUsage makes every error in the arguments of a command and of those below it one of usage. A command that only groups
+// others refuses what is none of them, and says which may have been meant.
+func checkUsage(cmd *cobra.Command) {
+	check := cmd.Args
+	if check == nil {
+		check = knownCommand
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
+	for _, sub := range cmd.Commands() {
+		checkUsage(sub)
+	}
+}
+
+// knownCommand refuses any argument of a command that takes none but the name of another.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var known []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			known = append(known, sub.Name())
+		}
+	}
+	if len(known) == 0 {
+		return cobra.NoArgs(cmd, args)
+	}
+	return fmt.Errorf("%s has no command %s%s", cmd.CommandPath(), quoteShort(args[0]), suggest.DidYouMean(args[0], known))
+}
+
+// newGroup makes a command that only holds others; alone it prints its help.
+func newGroup(name, short string, commands ...*cobra.Command) *cobra.Command {
+	group := &cobra.Command{Use: name, Short: short, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	group.AddCommand(commands...)
+	return group
+}
+
+// flagError says which flag may have been meant.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
+		var known []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, "--"+f.Name) })
+		return usageError{fmt.Errorf("%w%s", err, suggest.DidYouMean("--"+unknown.GetSpecifiedName(), known))}
+	}
+	return usageError{err}
+}
+
+// oneOf checks a flag's value against those that there are.
+func oneOf(flag, value string, known ...string) error {
+	for _, k := range known {
+		if value == k {
+			return nil
+		}
+	}
+	return usagef("--%s must be one of %s, got %s%s", flag, strings.Join(known, ", "), quoteShort(value), suggest.DidYouMean(value, known))
+}
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// quoteShort quotes at most 64 bytes of s, so that a huge input does not make a huge message.
+func quoteShort(s string) string {
+	if len(s) > 64 {
+		return fmt.Sprintf("%q... (%d bytes)", strings.ToValidUTF8(s[:64], "?"), len(s))
+	}
+	return fmt.Sprintf("%q", s)
+}
