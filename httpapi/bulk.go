@@ -93,7 +93,7 @@ func count(form *wire.Bulk, answers []godwit.SettleAnswer) {
 func (b bulk) byFilter(ctx context.Context, r *request) (*answer, error) {
 	p := r.params
 	f, form := p.filter(), wire.Bulk{DryRun: p.boolean("dry_run")}
-	limit := p.integer("limit")
+	limit, everything := p.integer("limit"), p.boolean("all")
 	if !p.values.Has("limit") {
 		limit = BulkMax
 	}
@@ -103,7 +103,7 @@ func (b bulk) byFilter(ctx context.Context, r *request) (*answer, error) {
 		return nil, p.err
 	case limit < 1 || limit > BulkMax:
 		return nil, invalid("limit", "must be from 1 to %d, got %d", BulkMax, limit)
-	case f == (godwit.ListFilter{}) && !p.boolean("all"):
+	case f == (godwit.ListFilter{}) && !everything:
 		return nil, invalid("all", "must be true to %s every job there is (or give a filter: state, queue, task, parent, tag; or name them: {\"ids\": [...]})", b.name)
 	case len(p.text("reason")) > godwit.MessageMax:
 		return nil, tooLarge("reason", "must be at most %d bytes, got %d", godwit.MessageMax, len(p.text("reason")))

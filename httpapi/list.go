@@ -36,10 +36,14 @@ func listChildren(ctx context.Context, r *request, _ none) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	a, err := listPage(ctx, r, godwit.ListFilter{Parent: id})
+	if err != nil {
+		return nil, err
+	}
 	if _, err := r.s.client.Get(ctx, id); err != nil {
 		return nil, err
 	}
-	return listPage(ctx, r, godwit.ListFilter{Parent: id})
+	return a, nil
 }
 
 func listPage(ctx context.Context, r *request, f godwit.ListFilter) (*answer, error) {
