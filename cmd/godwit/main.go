@@ -65,6 +65,7 @@ func newRoot() *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: groupServe, Title: "Run jobs:"}, &cobra.Group{ID: groupClient, Title: "Look and act, through a server or a database:"})
 	root.AddCommand(
 		inGroup(groupServe, newServe()),
+		inGroup(groupServe, newWorker()),
 		inGroup(groupServe, newDemo()),
 		inGroup(groupClient, newSubmit()),
 		inGroup(groupClient, newJob()),

@@ -6,47 +6,40 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
+	"net/http"
 	"os"
-	"time"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/httpapi"
-	"github.com/godwit-go/godwit/internal/builtin"
-	"github.com/godwit-go/godwit/open"
+	"github.com/godwit-go/godwit/internal/config"
 )
 
-// serveFlags are the flags of godwit serve.
-type serveFlags struct {
-	db      string
-	listen  string
-	workers int
-	grace   time.Duration
-}
-
 func newServe() *cobra.Command {
-	var f serveFlags
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run jobs and serve the HTTP API",
-		Long: `serve opens the database, runs the jobs of the queue "default" and serves the HTTP API. It knows the tasks echo, sleep
-and fail, for trying things out; a program of yours registers its own handlers and mounts package httpapi.
+		Long: `serve opens the database, runs jobs and serves the HTTP API. It knows the tasks http, which calls a URL, and echo, sleep and
+fail, for trying things out; exec, which runs a program, when the configuration allows some. A program of yours registers its
+own handlers and mounts package httpapi.
 
-SIGTERM stops in good order: nothing more is claimed, running jobs finish or are given back within the grace period.`,
+SIGTERM and SIGINT stop in good order: nothing more is claimed, running jobs finish or are given back within the grace period, and
+the exit code is 0. Meanwhile the API answers, and /readyz says 503. A second signal ends the process at once.`,
+		Example: `  godwit serve
+  godwit serve --config godwit.yaml --check-config
+  godwit serve --db sqlite:jobs.db --queues default=8,images=2`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.check(); err != nil {
-				return usageError{err}
-			}
-			return serve(cmd.Context(), f, cmd.OutOrStdout(), cmd.ErrOrStderr())
-		},
 	}
-	cmd.Flags().StringVar(&f.db, "db", fromEnv("GODWIT_DB", "sqlite:godwit.db"), "database, as sqlite:PATH (env GODWIT_DB)")
-	cmd.Flags().StringVar(&f.listen, "listen", fromEnv("GODWIT_LISTEN", "127.0.0.1:8080"), "HOST:PORT; port 0 picks one and prints it (env GODWIT_LISTEN)")
-	cmd.Flags().IntVar(&f.workers, "workers", 8, "jobs run at a time")
-	cmd.Flags().DurationVar(&f.grace, "grace", 30*time.Second, "how long running jobs may take to finish when it stops")
+	s := newSettings(cmd, true)
+	s.add("listen", "listen", "host:port", "port 0 picks one and prints it")
+	s.add("insecure-listen", "insecure_listen", "bool", "listen to other machines too, although nobody is asked who they are")
+	cmd.Flags().Lookup("insecure-listen").NoOptDefVal = "true"
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return s.run(func(c *config.Config) error { return serve(cmd.Context(), c, cmd.OutOrStdout(), cmd.ErrOrStderr()) })
+	}
 	return cmd
 }
 
@@ -57,45 +50,60 @@ func fromEnv(name, otherwise string) string {
 	return otherwise
 }
 
-func (f *serveFlags) check() error {
-	if f.workers < 1 || f.workers > 10_000 {
-		return fmt.Errorf("--workers must be between 1 and 10000, got %d", f.workers)
+// serve runs jobs and answers requests until ctx ends. Nothing is begun before all that may fail is there: the database, then the
+// address. The database comes first, as a server that is to be replaced lets go of it last.
+func serve(ctx context.Context, conf *config.Config, out, errOut io.Writer) (err error) {
+	log := newLog(conf.Log, errOut)
+	w, err := prepare(ctx, conf, log)
+	if err != nil {
+		return notIfStopped(ctx, err)
 	}
-	if f.grace < 0 || f.grace > time.Hour {
-		return fmt.Errorf("--grace must be between 0s and 1h, got %s", f.grace)
-	}
-	if _, _, err := net.SplitHostPort(f.listen); err != nil {
-		return fmt.Errorf("--listen must be HOST:PORT, such as 127.0.0.1:8080: %w", err)
-	}
-	return nil
-}
+	defer func() { err = errors.Join(err, w.close()) }()
 
-func serve(ctx context.Context, f serveFlags, out, errOut io.Writer) (err error) {
-	store, err := open.Store(ctx, f.db)
+	var stopping atomic.Bool
+	ready := func(context.Context) error {
+		if stopping.Load() {
+			return errors.New("the server stops")
+		}
+		return nil
+	}
+	api, err := listen(ctx, conf.Listen, newAPI(conf, w.client, log, ready), log)
 	if err != nil {
-		return err
+		return notIfStopped(ctx, addressError(conf.Listen, err))
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	grace := f.grace
-	if grace == 0 {
-		grace = -1
-	}
-	log := slog.New(slog.NewTextHandler(errOut, nil))
-	c, err := godwit.New(store, godwit.Config{
-		Queues: map[string]godwit.QueueConfig{godwit.QueueDefault: {Concurrency: f.workers}}, Logger: log, StopGrace: grace,
-	})
-	if err != nil {
-		return err
-	}
-	builtin.Handle(c)
-	api, err := listen(ctx, f.listen, httpapi.New(c, httpapi.Config{Logger: log}), log)
-	if err != nil {
-		return err
-	}
-	if err := c.Start(context.WithoutCancel(ctx)); err != nil {
+	if err := w.client.Start(context.WithoutCancel(ctx)); err != nil {
 		return errors.Join(err, api.close(ctx))
 	}
-	defer func() { err = errors.Join(err, c.Stop(context.WithoutCancel(ctx))) }()
-	fmt.Fprintf(out, "godwit serves %s on %s\n", f.db, api.url())
-	return api.serve(ctx, func() { fmt.Fprintln(out, "godwit stops: running jobs finish or are given back") })
+	fmt.Fprintf(out, "godwit serves %s on %s\n", config.Redacted(conf.DB), api.url())
+	err = api.serve(ctx, func() {
+		stopping.Store(true)
+		fmt.Fprintln(out, "godwit stops: running jobs finish or are given back")
+		_ = w.client.Stop(context.WithoutCancel(ctx)) // whose error the next call has too
+	})
+	return errors.Join(err, w.client.Stop(context.WithoutCancel(ctx)))
+}
+
+// newAPI makes the handler of the HTTP API.
+func newAPI(conf *config.Config, c *godwit.Client, log *slog.Logger, ready func(context.Context) error) http.Handler {
+	return httpapi.New(c, httpapi.Config{
+		Logger: log, Ready: ready,
+		WaitMax: conf.HTTP.WaitMax, WaitersMax: conf.HTTP.WaitersMax, BodyBytesMax: int64(conf.HTTP.BodyBytesMax),
+	})
+}
+
+// addressError says what to do when an address cannot be had.
+func addressError(address string, err error) error {
+	hint := ""
+	if errors.Is(err, syscall.EADDRINUSE) {
+		hint = " (stop what listens there, or choose another port by --listen)"
+	}
+	return fmt.Errorf("listen on %s: %w%s", address, err, hint)
+}
+
+// notIfStopped drops the error of a start that a signal cut short: nothing had begun, so it is an end in good order.
+func notIfStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }

@@ -14,13 +14,15 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = time.Minute
 	idleTimeout       = 2 * time.Minute
-	shutdownTimeout   = 5 * time.Second
+	hurryAfter        = time.Second     // at the end, for requests to be answered by themselves
+	shutdownTimeout   = 5 * time.Second // for all of them
 )
 
 // server serves a handler on an address.
 type server struct {
 	http     *http.Server
 	listener net.Listener
+	hurry    context.CancelFunc // has requests that wait for jobs answered with the jobs as they stand
 }
 
 // listen takes the address, so that a program that cannot have it ends before it works.
@@ -30,8 +32,10 @@ func listen(ctx context.Context, address string, handler http.Handler, log *slog
 	if err != nil {
 		return nil, err
 	}
-	return &server{listener: listener, http: &http.Server{
-		Handler: handler, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	base, hurry := context.WithCancel(context.WithoutCancel(ctx))
+	return &server{listener: listener, hurry: hurry, http: &http.Server{
+		BaseContext: func(net.Listener) context.Context { return base },
+		Handler:     handler, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
 	}}, nil
 }
@@ -39,8 +43,8 @@ func listen(ctx context.Context, address string, handler http.Handler, log *slog
 // url is where the server is reached.
 func (s *server) url() string { return "http://" + s.listener.Addr().String() }
 
-// serve answers requests until ctx ends; then it tells stopping and answers what is under way. Requests that wait for jobs are cut
-// off after a while: the jobs go on.
+// serve answers requests until ctx ends and stopping, which is called then, has returned. What is under way is still answered;
+// requests that wait for jobs get them as they stand.
 func (s *server) serve(ctx context.Context, stopping func()) error {
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.listener) }()
@@ -54,6 +58,9 @@ func (s *server) serve(ctx context.Context, stopping func()) error {
 }
 
 func (s *server) close(ctx context.Context) error {
+	slow := time.AfterFunc(hurryAfter, s.hurry)
+	defer slow.Stop()
+	defer s.hurry()
 	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	err := s.http.Shutdown(short)

@@ -191,8 +191,8 @@ func Redacted(raw string) string {
 }
 
 // checkTogether checks what no key shows alone.
-func (c *Config) checkTogether(l *loader) {
-	if l.sound("listen", "insecure_listen") && !isLoopback(c.Listen) && !c.InsecureListen {
+func (c *Config) checkTogether(l *loader, listens bool) {
+	if listens && l.sound("listen", "insecure_listen") && !isLoopback(c.Listen) && !c.InsecureListen {
 		l.refuse(l.origin("listen"), "listen", "must be a loopback address such as 127.0.0.1:8080, got %s: the API asks nobody who they are, so whoever reaches it may run and read jobs "+
 			"(put a proxy that checks callers before it; --insecure-listen, or insecure_listen: true, listens all the same)", short(c.Listen))
 	}

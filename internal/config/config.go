@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/godwit-go/godwit/internal/builtin"
@@ -78,6 +79,8 @@ type Sources struct {
 	File  string                      // in YAML; empty: none
 	Env   func(string) (string, bool) // as os.LookupEnv; nil: none
 	Flags []Flag
+
+	Listens bool // the process listens, so that it must be safe to
 }
 
 // Flag is a flag that was given.
@@ -114,9 +117,26 @@ func Load(s Sources) (*Config, error) {
 			l.text(k, f.Value, f.Name)
 		}
 	}
-	c.checkTogether(l)
+	c.checkTogether(l, s.Listens)
 	if len(l.problems) > 0 {
 		return nil, l.problems
 	}
 	return c, nil
 }
+
+// Default gives the default of a key, as a flag would have it.
+func Default(path string) string {
+	for _, k := range keysOf(&Config{}) {
+		if k.Path != path {
+			continue
+		}
+		if text, err := strconv.Unquote(k.shown()); err == nil {
+			return text
+		}
+		return k.shown()
+	}
+	panic("config: there is no key " + path)
+}
+
+// Variable gives the environment variable of a key.
+func Variable(path string) string { return (&key{Path: path}).Env() }

@@ -162,7 +162,7 @@ func TestFaultsOfAFileAreNamedWithTheirPlace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := write(t, c.content)
-			_, err := Load(Sources{File: file})
+			_, err := Load(Sources{File: file, Listens: true})
 			if err == nil {
 				t.Fatal("it was taken")
 			}
@@ -269,7 +269,8 @@ func TestLoopbackIsToldFromTheRest(t *testing.T) {
 			t.Errorf("%s is loopback: %t, want %t", address, got, want)
 		}
 	}
-	load(t, Sources{File: write(t, "listen: 0.0.0.0:8080\ninsecure_listen: true\n")})
+	load(t, Sources{File: write(t, "listen: 0.0.0.0:8080\ninsecure_listen: true\n"), Listens: true})
+	load(t, Sources{File: write(t, "listen: 0.0.0.0:8080\n")})
 }
 
 func FuzzLoad(f *testing.F) {
