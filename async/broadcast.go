@@ -185,6 +185,9 @@ func (sub *Subscription[T]) next(ctx context.Context) (v T, ok bool) {
 		return v, false
 	case <-sub.owner.shut:
 	}
+	// Somebody who began to publish before Close may still be at it; the end waits for that, so that no value is left behind.
+	sub.owner.turn <- struct{}{}
+	<-sub.owner.turn
 	select {
 	case v := <-sub.values:
 		return v, true

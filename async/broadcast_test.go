@@ -92,6 +92,18 @@ func TestBroadcastEnds(t *testing.T) {
 		want(t, "error", err, ErrBroadcastClosed)
 		want(t, "what was in the buffer", fmt.Sprint(collectValues(ctx, sub)), "[1]")
 	})
+	bubble(t, "the end waits for a publisher that began before Close", func(t *testing.T, ctx context.Context) {
+		var b Broadcast[int]
+		sub := subscribe(t, &b, SubscriptionConfig{})
+		b.turn <- struct{}{} // A publisher, between its look at the subscribers and the gift.
+		b.Close()
+		got := make(chan []int, 1)
+		go func() { got <- collectValues(ctx, sub) }()
+		synctest.Wait()
+		wantNoErr(t, sub.give(ctx, 7))
+		<-b.turn
+		want(t, "values", fmt.Sprint(<-got), "[7]")
+	})
 	bubble(t, "bad configurations are refused", func(t *testing.T, ctx context.Context) {
 		var b Broadcast[int]
 		_, err := b.Subscribe(SubscriptionConfig{Buffer: -1})

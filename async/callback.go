@@ -53,9 +53,12 @@ func (f *Future[T]) register(fn func()) (stop func() bool) {
 	list := f.callbacks
 	list.waiting = append(list.waiting, entry)
 	runNow := f.settled() && !list.running
+	if runNow {
+		list.running = true
+	}
 	f.mu.Unlock()
 	if runNow {
-		f.runCallbacks()
+		f.runCallbacks(list)
 	}
 	return func() bool {
 		f.mu.Lock()
@@ -69,18 +72,10 @@ func (f *Future[T]) register(fn func()) (stop func() bool) {
 	}
 }
 
-// runCallbacks calls what is registered until nothing is left. One goroutine at a time does so. It outlives a panic and a Goexit
-// of a callback: the rest is called while the goroutine unwinds.
-func (f *Future[T]) runCallbacks() {
+// runCallbacks calls what is registered until nothing is left. The caller has set running, so that one goroutine at a time does so.
+// It outlives a panic and a Goexit of a callback: the rest is called while the goroutine unwinds.
+func (f *Future[T]) runCallbacks(list *callbackList) {
 	var panicked *PanicError
-	f.mu.Lock()
-	list := f.callbacks
-	if list.running {
-		f.mu.Unlock()
-		return
-	}
-	list.running = true
-	f.mu.Unlock()
 	defer func() {
 		if panicked != nil && (f.owner == nil || !f.owner.callbackPanicked(panicked)) {
 			panic(panicked)
@@ -96,8 +91,12 @@ func (f *Future[T]) callRest(list *callbackList, panicked **PanicError) {
 		if finished {
 			return
 		}
-		if r := recover(); r != nil && *panicked == nil {
-			*panicked = newPanicError(r)
+		if r := recover(); r != nil {
+			pe := newPanicError(r)
+			if *panicked != nil {
+				pe = (*panicked).with(pe)
+			}
+			*panicked = pe
 		}
 		f.callRest(list, panicked)
 	}()

@@ -64,6 +64,7 @@ func Finally[T any](s *Scope, a Awaitable[T], fn func()) *Future[T] {
 		fn()
 		return Rejected[T](ErrScopeEnded)
 	}
+	f.start() // Cancel cannot keep it from running.
 	go func() {
 		defer s.leave()
 		f.call(func(ctx context.Context) (T, error) {

@@ -63,6 +63,9 @@ func Any[A Awaitable[T], T any](ctx context.Context, inputs ...A) (T, error) {
 	if len(inputs) == 0 {
 		return zero, ErrNone
 	}
+	if err := refuseCycle[T](ctx, inputs); err != nil {
+		return zero, err
+	}
 	g := newGather[T](ctx, inputs)
 	defer g.close()
 	errs := make([]error, len(inputs))
@@ -87,6 +90,9 @@ func Race[A Awaitable[T], T any](ctx context.Context, inputs ...A) (T, error) {
 	if len(inputs) == 0 {
 		return zero, ErrNone
 	}
+	if err := refuseCycle[T](ctx, inputs); err != nil {
+		return zero, err
+	}
 	g := newGather[T](ctx, inputs)
 	defer g.close()
 	i, err := g.next(ctx)
@@ -101,9 +107,13 @@ func Race[A Awaitable[T], T any](ctx context.Context, inputs ...A) (T, error) {
 // are left are given in their own order with the error of ctx. To break off the loop leaves nothing behind.
 func AsCompleted[A Awaitable[T], T any](ctx context.Context, inputs ...A) iter.Seq2[int, Result[T]] {
 	return func(yield func(int, Result[T]) bool) {
+		given := make([]bool, len(inputs))
+		if err := refuseCycle[T](ctx, inputs); err != nil {
+			yieldRest(given, err, yield)
+			return
+		}
 		g := newGather[T](ctx, inputs)
 		defer g.close()
-		given := make([]bool, len(inputs))
 		for range inputs {
 			i, err := g.next(ctx)
 			if err != nil {
@@ -111,7 +121,7 @@ func AsCompleted[A Awaitable[T], T any](ctx context.Context, inputs ...A) iter.S
 				return
 			}
 			given[i] = true
-			if !yield(i, g.result(i)) {
+			if !yield(i, g.show(i)) {
 				return
 			}
 		}

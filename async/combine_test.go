@@ -162,9 +162,17 @@ func TestAll(t *testing.T) {
 		wantPanic(t, "awaitable 1 is nil", func() { _, _ = All(ctx, Resolved(1), nil) })
 		wantPanic(t, "awaitable 0 is nil", func() { _, _ = Race[Awaitable[int]](ctx, nil) })
 		wantPanic(t, "awaitable 1 is nil", func() { _, _, _ = Both[int, int](ctx, Resolved(1), nil) })
+		wantPanic(t, "awaitable 1 is nil", func() { _, _ = Either[int](ctx, Resolved(1), (*Future[int])(nil)) })
+		wantPanic(t, "awaitable 0 is nil", func() { Then(s, (*Future[int])(nil), double) })
 	})
 	inScope(t, "a panic of a foreign Await goes on in the caller, Goexit is an error", nil, func(t *testing.T, ctx context.Context, s *Scope) {
 		wantPanicError(t, "foreign", func() { _, _ = All(ctx, untyped(func(context.Context) error { panic("foreign") })) })
+		wantPanicError(t, "loop", func() {
+			foreign := untyped(func(ctx context.Context) error { <-ctx.Done(); panic(errBoom) })
+			for range AsCompleted(ctx, untyped(func(context.Context) error { return nil }), foreign) {
+				panic("loop")
+			}
+		}, func(pe *PanicError) { wantErr(t, pe.Also, errBoom) })
 		_, err := All(ctx, untyped(func(context.Context) error { runtime.Goexit(); return nil }))
 		want(t, "error", err, ErrGoexit)
 	})

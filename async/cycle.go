@@ -1,6 +1,7 @@
 package async
 
 import (
+	"context"
 	"slices"
 	"sync"
 )
@@ -15,27 +16,44 @@ type waitGraph struct {
 // waits is shared by all scopes, since a cycle may run through several.
 var waits = waitGraph{on: map[*taskContext][]*taskContext{}}
 
-// enter records that task is about to wait for every one of targets. It refuses with ErrCycle, and records nothing, when one of
-// them waits for task already: then none of them could ever go on.
+// scopeContext is the context of a scope. It knows the task that runs the scope and so waits for every task in it.
+type scopeContext struct {
+	context.Context
+	task *taskContext // nil when no task runs the scope.
+}
+
+// outer gives the task that waits for this one because it runs its scope, or nil.
+func (c *taskContext) outer() *taskContext {
+	if scope, ok := c.parent.(*scopeContext); ok {
+		return scope.task
+	}
+	return nil
+}
+
+// isOrRuns says whether c is the task inner, or runs a scope that inner is in, at any depth.
+func (c *taskContext) isOrRuns(inner *taskContext) bool {
+	for ; inner != nil; inner = inner.outer() {
+		if inner == c {
+			return true
+		}
+	}
+	return false
+}
+
+// enter records that task, and those that run its scopes, are about to wait for every one of targets. It refuses with ErrCycle, and
+// records nothing, when one of the targets waits for task already: then none of them could ever go on.
 func (g *waitGraph) enter(task *taskContext, targets ...*taskContext) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	var seen map[*taskContext]bool
+	seen := map[*taskContext]bool{}
 	for _, target := range targets {
-		if target == task {
-			return ErrCycle
-		}
-		if len(g.on[target]) == 0 {
-			continue
-		}
-		if seen == nil {
-			seen = map[*taskContext]bool{}
-		}
 		if g.reaches(target, task, seen) {
 			return ErrCycle
 		}
 	}
-	g.on[task] = append(g.on[task], targets...)
+	for t := task; t != nil; t = t.outer() {
+		g.on[t] = append(g.on[t], targets...)
+	}
 	return nil
 }
 
@@ -43,6 +61,13 @@ func (g *waitGraph) enter(task *taskContext, targets ...*taskContext) error {
 func (g *waitGraph) leave(task *taskContext, targets ...*taskContext) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	for t := task; t != nil; t = t.outer() {
+		g.forget(t, targets)
+	}
+}
+
+// forget takes targets out of those that a task waits for. The caller holds mu.
+func (g *waitGraph) forget(task *taskContext, targets []*taskContext) {
 	if len(g.on[task]) == len(targets) {
 		delete(g.on, task)
 		return
@@ -54,12 +79,24 @@ func (g *waitGraph) leave(task *taskContext, targets ...*taskContext) {
 	}
 }
 
-// reaches follows the waits from one task in search of another. The caller holds mu.
+// hopeless says whether every one of targets waits for task.
+func (g *waitGraph) hopeless(task *taskContext, targets []*taskContext) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, target := range targets {
+		if !g.reaches(target, task, map[*taskContext]bool{}) {
+			return false
+		}
+	}
+	return true
+}
+
+// reaches follows the waits from one task in search of another, or of one that runs a scope of that. The caller holds mu.
 func (g *waitGraph) reaches(from, to *taskContext, seen map[*taskContext]bool) bool {
-	if from == to {
+	if from.isOrRuns(to) {
 		return true
 	}
-	if seen[from] {
+	if len(g.on[from]) == 0 || seen[from] {
 		return false
 	}
 	seen[from] = true

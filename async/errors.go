@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 )
 
 var (
@@ -36,7 +37,8 @@ var (
 	ErrBroadcastClosed = errors.New("async: the broadcast is closed")
 )
 
-// PanicError is a panic of a task, carried to another goroutine. Run and the Map family panic with it; Await returns it.
+// PanicError is a panic of a task, carried to another goroutine. Run and the Map family panic with it; Await returns it. A panic on
+// their caller's own goroutine goes on as it is, unless it would hide other failures: then it is the Value of a PanicError too.
 type PanicError struct {
 	// Value is what was given to panic.
 	Value any
@@ -44,7 +46,7 @@ type PanicError struct {
 	// Stack is the stack of the goroutine that panicked, at that point.
 	Stack []byte
 
-	// Also holds the other failures of the same scope, which the panic would hide. It is nil where there are none.
+	// Also holds the other failures and panics of the same scope or Map, which the panic would hide. It is nil where there are none.
 	Also error
 }
 
@@ -71,6 +73,37 @@ func newPanicError(recovered any) *PanicError {
 		return pe
 	}
 	return &PanicError{Value: recovered, Stack: debug.Stack()}
+}
+
+// with gives the panic with more failures beside it.
+func (e *PanicError) with(errs ...error) *PanicError {
+	also := joinErrors(append([]error{e.Also}, errs...)...)
+	return &PanicError{Value: e.Value, Stack: e.Stack, Also: also}
+}
+
+// panicAgain lets panics go on in the caller's goroutine: own is what that has recovered itself, or nil, and caught is from its
+// tasks, or nil. The failures errs are put beside them. Without a panic it returns.
+func panicAgain(own any, caught *PanicError, errs error) {
+	switch {
+	case own == nil && caught == nil:
+		return
+	case own == nil:
+		panic(caught.with(errs))
+	case caught != nil:
+		panic(newPanicError(own).with(caught, errs))
+	case errs != nil:
+		panic(newPanicError(own).with(errs))
+	}
+	panic(own)
+}
+
+// joinErrors is errors.Join that gives a single error as it is.
+func joinErrors(errs ...error) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
 }
 
 // ItemError is the failure of one item of [Map] or [ForEach].

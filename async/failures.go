@@ -1,7 +1,6 @@
 package async
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 )
@@ -15,10 +14,17 @@ type failureList struct {
 	errs    []error
 	more    int
 	watched []failure
+	sweepAt int // the length of watched at which to look which of them are still to be watched.
 }
 
-// watchedMax is how many unobserved failures are kept for somebody to look at before the oldest are reported.
-const watchedMax = 4096
+// Bounds of failureList.watched.
+const (
+	// watchedMax is how many unobserved failures are kept for somebody to look at before the older half is reported.
+	watchedMax = 4096
+
+	// watchedSweep is how many failures are watched, at least, before those that somebody has looked at are let go of.
+	watchedSweep = 64
+)
 
 func (l *failureList) add(err error) {
 	if len(l.errs) < ErrorsMax {
@@ -32,43 +38,45 @@ func (l *failureList) add(err error) {
 // too long, for the caller to report when it holds no lock.
 func (l *failureList) watch(f failure) (overdue []failure) {
 	l.watched = append(l.watched, f)
-	if len(l.watched) < watchedMax {
+	if len(l.watched) < max(watchedSweep, l.sweepAt) {
 		return nil
 	}
-	kept := l.watched[:0]
-	for _, f := range l.watched {
-		if f.unobservedErr() != nil {
-			kept = append(kept, f)
+	l.watched = slices.DeleteFunc(l.watched, func(f failure) bool { return f.unobservedErr() == nil })
+	if over := len(l.watched) - watchedMax/2; over >= watchedMax/2 {
+		var kept []failure
+		for i, f := range l.watched {
+			if i < over && !f.awaited() {
+				overdue = append(overdue, f)
+			} else {
+				kept = append(kept, f)
+			}
 		}
+		l.watched = kept
 	}
-	clear(l.watched[len(kept):])
-	l.watched = kept
-	if over := len(kept) - watchedMax/2; over > 0 {
-		overdue = slices.Clone(kept[:over])
-		l.watched = slices.Clone(kept[over:])
+	n := len(l.watched)
+	l.sweepAt = n + min(max(n, watchedSweep), watchedMax/2)
+	if n < watchedMax {
+		l.sweepAt = min(l.sweepAt, watchedMax)
 	}
 	return overdue
 }
 
-// unseen takes the errors that nobody has looked at out of a list of failures.
+// unseen takes the errors that nobody has looked at, nor waits for, out of a list of failures.
 func unseen(failures []failure) []error {
 	var errs []error
 	for _, f := range failures {
-		if err := f.unobservedErr(); err != nil {
+		if err := f.unobservedErr(); err != nil && !f.awaited() {
 			errs = append(errs, err)
 		}
 	}
 	return errs
 }
 
-// join gives the first error as it is when it is alone.
+// join gives all errors as one.
 func (l *failureList) join() error {
-	errs := l.errs
+	errs := slices.Clone(l.errs)
 	if l.more > 0 {
-		errs = append(errs[:len(errs):len(errs)], fmt.Errorf("async: and %d more errors", l.more))
+		errs = append(errs, fmt.Errorf("async: and %d more errors", l.more))
 	}
-	if len(errs) == 1 {
-		return errs[0]
-	}
-	return errors.Join(errs...)
+	return joinErrors(errs...)
 }

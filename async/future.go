@@ -11,7 +11,7 @@ import (
 //
 // The zero value is not usable. A future must not be copied.
 type Future[T any] struct {
-	// state holds the bits below and, above them, the number of goroutines that wait in Await.
+	// state holds the bits below and, above them, the number of goroutines that wait in Await or in a combinator.
 	state atomic.Uint32
 
 	// mu guards done, watchers and callbacks, and orders them with settling.
@@ -29,8 +29,9 @@ type Future[T any] struct {
 
 // owner is a scope or a pool: it answers for the goroutine that settles a future.
 type owner interface {
-	// taskPanicked is told of a panic that has become the outcome of a future.
-	taskPanicked(*PanicError)
+	// taskPanicked is told of a panic that becomes the outcome of a future. It returns true when it will report the panic,
+	// whoever awaits the future.
+	taskPanicked(*PanicError) bool
 
 	// callbackPanicked takes over a panic of a callback. It returns false when the owner has ended and can not.
 	callbackPanicked(*PanicError) bool
@@ -41,15 +42,22 @@ type owner interface {
 
 // failure is a failed future without its type.
 type failure interface {
-	// unobservedErr gives the error as long as nobody has awaited it, else nil.
+	// unobservedErr gives the error as long as nobody has looked at it, else nil.
 	unobservedErr() error
+
+	// awaited says whether somebody waits for the outcome, or is about to take it.
+	awaited() bool
 }
 
 const (
 	stateSettled  = 1 << iota // the outcome is there.
 	stateObserved             // somebody has seen the outcome, or undertaken to.
-	stateWaiter               // one waiting goroutine; counts up from here.
+	stateStarted              // the work has begun, or never will.
+	stateWaiter               // one waiting goroutine or combinator; counts up from here.
 )
+
+// noWaiter takes one waiter back when it is added.
+const noWaiter = ^uint32(stateWaiter - 1)
 
 // closedDone is the channel of every future that was settled before anybody asked for its channel.
 var closedDone = func() chan struct{} {
@@ -77,8 +85,8 @@ func Rejected[T any](err error) *Future[T] {
 
 // Await waits for the outcome. When ctx ends first, the error matches ctx.Err() and its cause; a settled future answers whatever
 // ctx says. The task that this future belongs to gets [ErrCycle], and so does a task that it awaits through others, where the
-// waiting goes through futures of this package and the tasks await with the contexts that they were given; also where a timeout
-// would end the wait some time.
+// waiting goes through futures and scopes of this package and the tasks await with the contexts that they were given; also where a
+// timeout would end the wait some time.
 func (f *Future[T]) Await(ctx context.Context) (T, error) {
 	if !f.settled() {
 		if err := f.wait(ctx); err != nil {
@@ -117,19 +125,22 @@ func (f *Future[T]) Result() (r Result[T], ok bool) {
 }
 
 // Cancel asks the work to end: its context is cancelled with the cause (nil means [context.Canceled]). The outcome is what the
-// work returns then; when that is a cancellation, the error matches the cause too. Work that has not started does not start. The
-// future of a [Resolver] has no work to ask and fails at once. Cancel of a settled future does nothing.
+// work returns then; when that is a cancellation, the error matches the cause too. Work that has not started does not start, and
+// its future fails at once; so does the future of a [Resolver], which has no work to ask. Cancel of a settled future does nothing.
 //
 // Cancel goes to this future alone: what it was derived from and what was derived from it are told by awaiting it.
 func (f *Future[T]) Cancel(cause error) {
 	if f.settled() {
 		return
 	}
+	var zero T
 	if f.task.parent != nil {
 		f.task.need().cancel(cause)
+		if f.start() {
+			f.finish(zero, cancelErr(&f.task))
+		}
 		return
 	}
-	var zero T
 	f.observe()
 	f.settle(zero, withCause(context.Canceled, cause))
 }
@@ -138,29 +149,39 @@ func (f *Future[T]) settled() bool { return f.state.Load()&stateSettled != 0 }
 
 func (f *Future[T]) observe() { f.state.Or(stateObserved) }
 
+func (f *Future[T]) awaited() bool { return f.state.Load() >= stateWaiter }
+
+// start says whether the caller is the first to decide what becomes of the work.
+func (f *Future[T]) start() bool { return f.state.Or(stateStarted)&stateStarted == 0 }
+
 // wait blocks until the future is settled or ctx ends.
 func (f *Future[T]) wait(ctx context.Context) error {
 	f.state.Add(stateWaiter)
-	defer f.state.Add(^uint32(stateWaiter - 1))
 	if task := taskOf(ctx); task != nil {
 		if err := waits.enter(task, &f.task); err != nil {
+			f.state.Add(noWaiter)
 			return err
 		}
 		defer waits.leave(task, &f.task)
 	}
 	select {
 	case <-f.Done():
+		f.observe()
+		f.state.Add(noWaiter)
 	case <-ctx.Done():
-		if !f.settled() {
+		// A failure that found this waiter counts on it, so the outcome is given if it is there when the waiter leaves.
+		if f.state.Add(noWaiter)&stateSettled == 0 {
 			return cancelErr(ctx)
 		}
 	}
-	f.observe()
 	return nil
 }
 
 // run does the work of a task, unless that was cancelled before it started.
 func (f *Future[T]) run(fn func(context.Context) (T, error)) {
+	if !f.start() {
+		return
+	}
 	if f.task.Err() != nil {
 		var zero T
 		f.finish(zero, cancelErr(&f.task))
@@ -176,7 +197,9 @@ func (f *Future[T]) call(fn func(context.Context) (T, error)) {
 	defer func() {
 		if r := recover(); r != nil {
 			pe := newPanicError(r)
-			f.owner.taskPanicked(pe)
+			if f.owner.taskPanicked(pe) {
+				f.observe()
+			}
 			err = pe
 		}
 		f.finish(value, err)
@@ -219,7 +242,10 @@ func (f *Future[T]) settle(value T, err error) bool {
 	}
 	watchers := f.watchers
 	f.watchers = nil
-	pending := f.callbacks != nil
+	callbacks := f.callbacks
+	if callbacks != nil {
+		callbacks.running = true // One that is registered from now on is left to this goroutine.
+	}
 	for w := watchers; w != nil; w = w.next {
 		w.told = true
 	}
@@ -229,14 +255,14 @@ func (f *Future[T]) settle(value T, err error) bool {
 		w.listener.told(w.index)
 		w = next
 	}
-	if pending {
-		f.runCallbacks()
+	if callbacks != nil {
+		f.runCallbacks(callbacks)
 	}
 	return true
 }
 
 func (f *Future[T]) unobservedErr() error {
-	if f.state.Load() != stateSettled {
+	if f.state.Load()&(stateSettled|stateObserved) != stateSettled {
 		return nil
 	}
 	return f.err

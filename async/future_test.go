@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -252,6 +253,14 @@ func TestResolver(t *testing.T) {
 	inScope(t, "an unobserved rejection is reported", errBoom, func(t *testing.T, ctx context.Context, s *Scope) {
 		NewResolver[int](s).Settle(7, errBoom)
 	})
+	bubble(t, "and once, though it is settled again", func(t *testing.T, ctx context.Context) {
+		want(t, "error", Run(ctx, func(ctx context.Context, s *Scope) error {
+			r := NewResolver[int](s)
+			r.Reject(errBoom)
+			r.Reject(errors.New("too late"))
+			return nil
+		}), errBoom)
+	})
 }
 
 func TestCallbacks(t *testing.T) {
@@ -288,6 +297,17 @@ func TestCallbacks(t *testing.T) {
 			t.Fatal(order)
 		}
 	})
+	inScope(t, "and so it does when the future has settled long ago", nil, func(t *testing.T, ctx context.Context, s *Scope) {
+		order := make(chan int, 3)
+		f := Resolved(1)
+		go f.OnEnd(func(int, error) { nap(time.Second); order <- 1 })
+		synctest.Wait()
+		f.OnEnd(func(int, error) { order <- 2 })
+		order <- 0
+		for i := range 3 {
+			want(t, "in order", <-order, i)
+		}
+	})
 	inScope(t, "stop takes one back", nil, func(t *testing.T, ctx context.Context, s *Scope) {
 		r := NewResolver[int](s)
 		stop := r.Future().OnEnd(func(int, error) { t.Error("called") })
@@ -298,7 +318,47 @@ func TestCallbacks(t *testing.T) {
 	})
 }
 
+// toldFunc is a listener that calls a function.
+type toldFunc func()
+
+func (fn toldFunc) told(int) { fn() }
+
+// goroutineID gives what tells this goroutine from others in a stack.
+func goroutineID() string {
+	stack := make([]byte, 64)
+	return strings.Fields(string(stack[:runtime.Stack(stack, false)]))[1]
+}
+
+func TestCallbackGoroutine(t *testing.T) {
+	inScope(t, "one that is registered while the future settles does not take the others over", nil, func(t *testing.T, ctx context.Context, s *Scope) {
+		r := NewResolver[int](s)
+		var first, second string
+		r.Future().OnEnd(func(int, error) { first = goroutineID() })
+		r.Future().watch(&watcher{listener: toldFunc(func() {
+			registered := make(chan struct{})
+			go func() {
+				r.Future().OnEnd(func(int, error) { second = goroutineID() })
+				close(registered)
+			}()
+			<-registered
+		})})
+		r.Resolve(1)
+		want(t, "goroutine of the first", first, goroutineID())
+		want(t, "goroutine of the second", second, goroutineID())
+	})
+}
+
 func TestCallbackPanics(t *testing.T) {
+	bubble(t, "panics of several are all kept", func(t *testing.T, ctx context.Context) {
+		wantPanicError(t, "one", func() {
+			_ = Run(ctx, func(ctx context.Context, s *Scope) error {
+				f := Go(s, after(time.Second, 7, nil))
+				f.OnEnd(func(int, error) { panic("one") })
+				f.OnEnd(func(int, error) { panic(errBoom) })
+				return nil
+			})
+		}, func(pe *PanicError) { wantErr(t, pe.Also, errBoom) })
+	})
 	bubble(t, "a panic lets the others run and reaches the scope", func(t *testing.T, ctx context.Context) {
 		ran := false
 		wantPanicError(t, "callback", func() {
@@ -363,6 +423,64 @@ func TestCycles(t *testing.T) {
 		_, err = c.Await(ctx)
 		wantErr(t, err, ErrCycle)
 		want(t, "left in the graph", graphSize(a, b, c), 0)
+	})
+	inScope(t, "tasks of a nested scope that await the task outside are told", nil, func(t *testing.T, ctx context.Context, s *Scope) {
+		var outer *Future[int]
+		nested := func(ctx context.Context, await func(ctx context.Context) (int, error)) (int, error) {
+			return 1, Run(ctx, func(ctx context.Context, s *Scope) error {
+				_, err := Go(s, await).Await(ctx)
+				return err
+			})
+		}
+		ready := make(chan struct{})
+		outer = Go(s, func(ctx context.Context) (int, error) {
+			<-ready
+			return nested(ctx, func(ctx context.Context) (int, error) {
+				return nested(ctx, func(ctx context.Context) (int, error) { return AwaitTimeout(ctx, outer, time.Hour) })
+			})
+		})
+		other := Go(s, func(ctx context.Context) (int, error) { <-ready; return outer.Await(ctx) })
+		close(ready)
+		_, err := other.Await(ctx)
+		wantErr(t, err, ErrCycle)
+		want(t, "left in the graph", graphSize(outer, other), 0)
+	})
+	inScope(t, "a ring through a nested scope is told, whoever comes last", nil, func(t *testing.T, ctx context.Context, s *Scope) {
+		for _, first := range []time.Duration{time.Second, 3 * time.Second} {
+			var a, b *Future[int]
+			a = Go(s, func(ctx context.Context) (int, error) {
+				return 1, Run(ctx, func(_ context.Context, s *Scope) error {
+					s.Go(func(ctx context.Context) error {
+						_, err := Go(s, func(ctx context.Context) (int, error) { nap(first); return AwaitTimeout(ctx, b, time.Hour) }).Await(ctx)
+						return err
+					})
+					return nil
+				})
+			})
+			b = Go(s, func(ctx context.Context) (int, error) { nap(2 * time.Second); return AwaitTimeout(ctx, a, time.Hour) })
+			rs, err := AllSettled(ctx, a, b)
+			wantNoErr(t, err)
+			wantErr(t, errors.Join(rs[0].Err, rs[1].Err), ErrCycle)
+		}
+	})
+	inScope(t, "Race, Any and AsCompleted of nothing but the task itself are told", nil, func(t *testing.T, ctx context.Context, s *Scope) {
+		var f *Future[int]
+		ready := make(chan struct{})
+		f = Go(s, func(ctx context.Context) (int, error) {
+			<-ready
+			_, err := Race(ctx, f, f)
+			want(t, "Race", err, ErrCycle)
+			_, err = Any(ctx, f)
+			want(t, "Any", err, ErrCycle)
+			for _, r := range AsCompleted(ctx, f) {
+				want(t, "AsCompleted", r.Err, ErrCycle)
+			}
+			return Race(ctx, f, Resolved(7))
+		})
+		close(ready)
+		v, err := f.Await(ctx)
+		wantNoErr(t, err)
+		want(t, "value", v, 7)
 	})
 	inScope(t, "to wait for what waits for others is no cycle", nil, func(t *testing.T, ctx context.Context, s *Scope) {
 		slow := Go(s, after(time.Second, 1, nil))

@@ -10,7 +10,8 @@ import (
 //
 // A future costs it no goroutine: it is watched. Any other awaitable is awaited by a goroutine that gather owns. Either way
 // nothing is left behind when the combinator returns early. What is given to a combinator counts as observed, also where the
-// combinator ends without it: the program has said what is to become of its errors.
+// combinator has its outcome without it: the program has said what is to become of its errors. Where the end of the context cuts
+// the combinator short, it has said nothing.
 type gather[T any, A Awaitable[T]] struct {
 	inputs   []A
 	results  []Result[T] // for inputs that are not futures; nil when there are none.
@@ -19,11 +20,12 @@ type gather[T any, A Awaitable[T]] struct {
 	stop     context.CancelFunc
 	foreign  sync.WaitGroup
 	panicked chan *PanicError
+	cut      bool // the context ended first.
 }
 
 // mustAwaitable panics on a nil awaitable, naming its place.
-func mustAwaitable(a any, i int) {
-	if a == nil {
+func mustAwaitable[T any](a Awaitable[T], i int) {
+	if f, ok := a.(*Future[T]); a == nil || ok && f == nil {
 		panic(fmt.Sprintf("async: awaitable %d is nil", i))
 	}
 }
@@ -31,21 +33,19 @@ func mustAwaitable(a any, i int) {
 // newGather begins to watch the inputs. The caller must call close.
 func newGather[T any, A Awaitable[T]](ctx context.Context, inputs []A) *gather[T, A] {
 	for i, input := range inputs {
-		mustAwaitable(any(input), i)
-		if f, ok := any(input).(*Future[T]); ok && f == nil {
-			mustAwaitable(nil, i)
-		}
+		mustAwaitable[T](input, i)
 	}
 	g := &gather[T, A]{inputs: inputs, ready: make(chan int, len(inputs)), stop: func() {}}
 	for i, input := range inputs {
 		f, ok := any(input).(*Future[T])
-		switch {
-		case !ok:
+		if !ok {
 			ctx = g.await(ctx, i)
-		case f.settled():
-			f.observe()
+			continue
+		}
+		f.state.Add(stateWaiter)
+		if f.settled() {
 			g.ready <- i
-		default:
+		} else {
 			g.watch(f, i)
 		}
 	}
@@ -59,7 +59,6 @@ func (g *gather[T, A]) watch(f *Future[T], i int) {
 	}
 	w := &g.watchers[i]
 	w.listener, w.index = g, i
-	f.observe()
 	if !f.watch(w) {
 		g.ready <- i
 	}
@@ -104,37 +103,52 @@ func (g *gather[T, A]) next(ctx context.Context) (int, error) {
 	case i := <-g.ready:
 		return i, nil
 	case <-ctx.Done():
+		g.cut = true
 		return 0, cancelErr(ctx)
 	}
 }
 
-// result gives the outcome of an input that next has named.
+// result gives the outcome of an input that next has named. It does not count as observed before the combinator has its own.
 func (g *gather[T, A]) result(i int) Result[T] {
 	if f, ok := any(g.inputs[i]).(*Future[T]); ok {
-		r, _ := f.Result()
-		return r
+		return Result[T]{Value: f.value, Err: f.err}
 	}
 	return g.results[i]
 }
 
-// close takes the watchers out and waits for the goroutines. A panic of a foreign Await goes on in the caller.
+// show is result for a combinator that passes each outcome on at once.
+func (g *gather[T, A]) show(i int) Result[T] {
+	if f, ok := any(g.inputs[i]).(*Future[T]); ok {
+		f.observe()
+	}
+	return g.result(i)
+}
+
+// close takes the watchers out and waits for the goroutines. A panic of a foreign Await goes on in the caller, as does one of a
+// loop that is unwinding. The call must be deferred.
 func (g *gather[T, A]) close() {
+	loop := recover()
 	g.stop()
-	for i := range g.watchers {
-		w := &g.watchers[i]
-		if w.listener == nil {
-			continue // It was settled already, or is foreign.
+	for i, input := range g.inputs {
+		f, ok := any(input).(*Future[T])
+		if !ok {
+			continue
 		}
-		if f, ok := any(g.inputs[i]).(*Future[T]); ok {
-			f.unwatch(w)
+		if g.watchers != nil && g.watchers[i].listener != nil {
+			f.unwatch(&g.watchers[i])
 		}
+		if !g.cut {
+			f.observe()
+		}
+		f.state.Add(noWaiter)
 	}
 	g.foreign.Wait()
+	var caught *PanicError
 	select {
-	case pe := <-g.panicked:
-		panic(pe)
+	case caught = <-g.panicked:
 	default:
 	}
+	panicAgain(loop, caught, nil)
 }
 
 // enterWaits records, for the detection of cycles, that the task of ctx needs every input. It returns how to take that back.
@@ -143,12 +157,7 @@ func enterWaits[T any, A Awaitable[T]](ctx context.Context, inputs []A) (leave f
 	if task == nil {
 		return func() {}, nil
 	}
-	var targets []*taskContext
-	for _, input := range inputs {
-		if f, ok := any(input).(*Future[T]); ok && f != nil && !f.settled() {
-			targets = append(targets, &f.task)
-		}
-	}
+	targets := pendingTasks[T](inputs)
 	if len(targets) == 0 {
 		return func() {}, nil
 	}
@@ -156,4 +165,27 @@ func enterWaits[T any, A Awaitable[T]](ctx context.Context, inputs []A) (leave f
 		return nil, err
 	}
 	return func() { waits.leave(task, targets...) }, nil
+}
+
+// pendingTasks gives the tasks of the inputs that are futures and not settled.
+func pendingTasks[T any, A Awaitable[T]](inputs []A) (targets []*taskContext) {
+	for _, input := range inputs {
+		if f, ok := any(input).(*Future[T]); ok && f != nil && !f.settled() {
+			targets = append(targets, &f.task)
+		}
+	}
+	return targets
+}
+
+// refuseCycle gives ErrCycle when the task of ctx is about to wait for any of the inputs and all of them wait for it.
+func refuseCycle[T any, A Awaitable[T]](ctx context.Context, inputs []A) error {
+	task := taskOf(ctx)
+	if task == nil || len(inputs) == 0 {
+		return nil
+	}
+	targets := pendingTasks[T](inputs)
+	if len(targets) == len(inputs) && waits.hopeless(task, targets) {
+		return ErrCycle
+	}
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -173,6 +174,7 @@ func TestMapEnds(t *testing.T) {
 	})
 	bubble(t, "leaving the loop cancels what runs and lets go of the input", func(t *testing.T, ctx context.Context) {
 		var let, cancelled atomic.Bool
+		begun := make(chan struct{}, 1)
 		in := func(yield func(int) bool) {
 			defer let.Store(true)
 			for i := 0; yield(i); i++ {
@@ -180,11 +182,13 @@ func TestMapEnds(t *testing.T) {
 		}
 		for _, err := range Map(ctx, in, MapConfig{Concurrency: 2, Unordered: true}, func(ctx context.Context, i int) (int, error) {
 			if i > 0 {
+				begun <- struct{}{}
 				cancelled.Store(untilCancelled(ctx) != nil)
 			}
 			return i, nil
 		}) {
 			wantNoErr(t, err)
+			<-begun
 			break
 		}
 		want(t, "let go", let.Load(), true)
@@ -193,6 +197,28 @@ func TestMapEnds(t *testing.T) {
 }
 
 func TestMapEndsWithContext(t *testing.T) {
+	bubble(t, "the loop ends after the goroutine that the end of the context starts", func(t *testing.T, ctx context.Context) {
+		ctx, cancel := context.WithCancel(ctx)
+		m := newMapper(ctx, numbers(0), MapConfig{Concurrency: 1}, double, mapOrdered)
+		slow := newSleeper()
+		slow.woken <- struct{}{} // Whoever wakes it has to wait.
+		m.wanted.enlist(slow)
+		cancel()
+		synctest.Wait()
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			defer m.close()
+		}()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Error("closed too early")
+		default:
+		}
+		<-slow.woken
+		<-closed
+	})
 	bubble(t, "the end of the context is the last thing given", func(t *testing.T, ctx context.Context) {
 		for _, allErrors := range []bool{false, true} {
 			ctx, cancel := context.WithTimeoutCause(ctx, time.Second, errBoom)
@@ -238,6 +264,30 @@ func TestMapPanics(t *testing.T) {
 				panic("loop")
 			}
 		}), any("loop"))
+	})
+	bubble(t, "panics and failures at the same time are all kept", func(t *testing.T, ctx context.Context) {
+		errs := []error{errBoom, errors.New("second"), errors.New("third")}
+		wantPanicError(t, errs[1], func() {
+			_ = exhaust(Map(ctx, numbers(3), MapConfig{Concurrency: 3}, func(_ context.Context, i int) (int, error) {
+				nap(time.Duration(1+i) * time.Second)
+				if i == 0 {
+					return 0, errBoom
+				}
+				panic(errs[i])
+			}))
+		}, func(pe *PanicError) { wantErr(t, pe.Also, errBoom, errs[2]) })
+		wantPanicError(t, "loop", func() {
+			for _, err := range Map(ctx, numbers(2), MapConfig{Concurrency: 2}, func(ctx context.Context, i int) (int, error) {
+				if i == 0 {
+					return 0, nil
+				}
+				<-ctx.Done()
+				panic(errBoom)
+			}) {
+				wantNoErr(t, err)
+				panic("loop")
+			}
+		}, func(pe *PanicError) { wantErr(t, pe.Also, errBoom) })
 	})
 	bubble(t, "Goexit of a call is a failure of the item", func(t *testing.T, ctx context.Context) {
 		failed := 0

@@ -31,8 +31,9 @@ type mapper[A, B any] struct {
 	mode   mapMode
 
 	running sync.WaitGroup
-	unhook  func() bool  // ends the watch over ctx.
-	workers atomic.Int64 // started.
+	unhook  func() bool    // ends the watch over outer.
+	hooked  sync.WaitGroup // the goroutine that the end of outer starts.
+	workers atomic.Int64   // started.
 
 	items  *ring[mapItem[A]]
 	places []mapPlace[B]    // ordered: the result of item i waits in place i mod len.
@@ -94,7 +95,11 @@ func newMapper[A, B any](ctx context.Context, in iter.Seq[A], cfg MapConfig, fn 
 	if ctx.Err() != nil {
 		m.stopped.Store(true)
 	}
-	m.unhook = context.AfterFunc(m.ctx, m.stop)
+	m.hooked.Add(1)
+	m.unhook = context.AfterFunc(ctx, func() {
+		defer m.hooked.Done()
+		m.stop()
+	})
 	return m
 }
 
@@ -109,21 +114,29 @@ func (m *mapper[A, B]) stop() {
 // join waits for the producer and the workers.
 func (m *mapper[A, B]) join() { m.running.Wait() }
 
-// close ends what runs, waits for it, and lets a panic go on.
+// close ends what runs, waits for it, and lets panics go on: those of the calls and that of the loop. The call must be deferred.
 func (m *mapper[A, B]) close() {
-	m.stopped.Store(true)
+	loop := recover()
 	m.cancel(errMapOver)
-	m.unhook()
 	m.stop()
+	if m.unhook() {
+		m.hooked.Done()
+	}
+	m.hooked.Wait()
 	m.join()
 	if pe := m.panicked.Load(); pe != nil {
-		panic(pe)
+		panicAgain(loop, pe, m.failures.join())
 	}
+	panicAgain(loop, nil, nil)
 }
 
 // panics notes a panic and ends the run.
 func (m *mapper[A, B]) panics(pe *PanicError) {
-	m.panicked.CompareAndSwap(nil, pe)
+	if !m.panicked.CompareAndSwap(nil, pe) {
+		m.mu.Lock()
+		m.failures.add(pe)
+		m.mu.Unlock()
+	}
 	m.cancel(pe)
 	m.stop()
 }
@@ -309,7 +322,7 @@ func (m *mapper[A, B]) deliver(index int, value B, err error) {
 		place.out = mapOut[B]{value, err}
 		place.full.Store(true)
 	case mapUnordered:
-		m.queue.push(mapOut[B]{value, err})
+		m.queue.push(mapOut[B]{value, err}) // There is room: the window has no more items than the queue.
 	}
 	m.wanted.wake()
 }

@@ -211,7 +211,7 @@ func (p *Pool) Stats() PoolStats {
 }
 
 // taskPanicked is told of a panic that is the outcome of a future already; nobody else need know.
-func (p *Pool) taskPanicked(*PanicError) {}
+func (p *Pool) taskPanicked(*PanicError) bool { return false }
 
 // callbackPanicked treats a panic of a callback as the failure of work without a future, as long as Stop can tell of it.
 func (p *Pool) callbackPanicked(pe *PanicError) bool {

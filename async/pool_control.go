@@ -182,7 +182,7 @@ func (p *Pool) outcome(cut error) error {
 	return all.join()
 }
 
-// employs says whether task is work that this pool is doing now.
+// employs says whether task is work that this pool is doing now, or in a scope that such work runs.
 func (p *Pool) employs(task *taskContext) bool {
 	if task == nil {
 		return false
@@ -190,7 +190,7 @@ func (p *Pool) employs(task *taskContext) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for w := range p.crew {
-		if w.current.Load() == task {
+		if current := w.current.Load(); current != nil && current.isOrRuns(task) {
 			return true
 		}
 	}

@@ -10,8 +10,8 @@ import (
 // [ErrPoolFull], or the end of ctx while waiting for room.
 //
 // The context that fn gets is a child of ctx, so fn ends with the caller that submitted it; give context.WithoutCancel(ctx) for
-// work that is to outlive the caller. When ctx ends before fn could start, fn is not called. A panic of fn is the future's error,
-// a [*PanicError], and the worker goes on.
+// work that is to outlive the caller. When ctx ends before fn could start, fn is not called, and the future fails when its turn
+// comes; [Future.Cancel] fails it at once. A panic of fn is the future's error, a [*PanicError], and the worker goes on.
 func Submit[T any](ctx context.Context, p *Pool, fn func(ctx context.Context) (T, error)) (*Future[T], error) {
 	return SubmitAt(ctx, p, PriorityNormal, fn)
 }
@@ -94,9 +94,7 @@ func (p *Pool) awaitRoom(ctx context.Context, l *level) error {
 	s := newSleeper()
 	l.space.enlist(s)
 	if p.stopping.Load() || !l.queue.full() {
-		if !l.space.withdraw(s) {
-			l.space.wake()
-		}
+		l.space.withdraw(s)
 		return nil
 	}
 	select {
@@ -131,9 +129,11 @@ func (j *futureJob[T]) run(*Pool) {
 }
 
 func (j *futureJob[T]) drop(_ *Pool, err error) {
-	var zero T
 	j.fn = nil
-	j.future.finish(zero, err)
+	if j.future.start() {
+		var zero T
+		j.future.finish(zero, err)
+	}
 }
 
 func (j *futureJob[T]) context() *taskContext { return &j.future.task }

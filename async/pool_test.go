@@ -280,6 +280,14 @@ func TestPoolStop(t *testing.T) {
 		f, _ := Submit(ctx, p, func(ctx context.Context) (int, error) { return 0, errors.Join(p.Stop(ctx), p.Drain(ctx)) })
 		_, err := f.Await(ctx)
 		want(t, "text", strings.Count(err.Error(), ErrCycle.Error()), 2)
+		f, _ = Submit(ctx, p, func(ctx context.Context) (int, error) {
+			return 0, Run(ctx, func(ctx context.Context, s *Scope) error {
+				_, err := Go(s, func(ctx context.Context) (int, error) { return 0, p.Drain(ctx) }).Await(ctx)
+				return err
+			})
+		})
+		_, err = f.Await(ctx)
+		want(t, "in a scope of the task", err, ErrCycle)
 	})
 	inPool(t, "of a pool that was never used returns", PoolConfig{WorkersMin: 1}, nil, func(t *testing.T, ctx context.Context, p *Pool) {})
 }
@@ -304,6 +312,19 @@ func TestPoolContexts(t *testing.T) {
 		f.Cancel(errBoom)
 		_, err := f.Await(ctx)
 		wantErr(t, err, errBoom, context.Canceled)
+	})
+	inPool(t, "it fails at once then, and its callbacks run once", PoolConfig{Workers: 1}, nil, func(t *testing.T, ctx context.Context, p *Pool) {
+		mustGo(t, p, func(context.Context) error { nap(time.Hour); return nil })
+		start, calls := time.Now(), 0
+		f, _ := Submit(ctx, p, func(context.Context) (int, error) { t.Error("started"); return 0, nil })
+		f.OnEnd(func(int, error) { calls++ })
+		f.Cancel(errBoom)
+		_, err := f.Await(ctx)
+		wantErr(t, err, errBoom)
+		want(t, "waited", time.Since(start), 0)
+		wantNoErr(t, p.Drain(ctx))
+		want(t, "calls", calls, 1)
+		want(t, "stats", fmt.Sprint(p.Stats().Ended, p.Stats().Failed), "2 1")
 	})
 	inPool(t, "work without a future that is cut short is reported", PoolConfig{Workers: 1}, errBoom, func(t *testing.T, ctx context.Context, p *Pool) {
 		own, cancel := context.WithCancelCause(ctx)

@@ -1,6 +1,9 @@
 package async
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // Resolver settles a future from outside: from a callback of another library, from the goroutine that reads replies off a
 // connection. All its methods may be called by any goroutine.
@@ -8,7 +11,8 @@ type Resolver[T any] struct {
 	future  Future[T]
 	scope   *Scope
 	link    resolverLink
-	watcher watcher // takes the link out when the future settles, whoever settles it.
+	watcher watcher     // takes the link out when the future settles, whoever settles it.
+	settled atomic.Bool // the future is settled and its outcome not reported.
 }
 
 // resolverLink places a pending resolver in its scope's list. Its fields are guarded by the scope's mu.
@@ -59,16 +63,20 @@ func (r *Resolver[T]) Settle(v T, err error) bool {
 		return false // The scope's end settles it, or has done so.
 	}
 	defer r.scope.leave()
-	defer r.report(err)
+	defer r.report()
 	return r.future.settle(v, err)
 }
 
 // told is called when the future has settled.
-func (r *Resolver[T]) told(int) { r.scope.unlist(&r.link) }
+func (r *Resolver[T]) told(int) {
+	r.settled.Store(true)
+	r.scope.unlist(&r.link)
+}
 
-func (r *Resolver[T]) report(err error) {
-	if err != nil && r.future.unobservedErr() != nil {
-		r.scope.taskFailed(&r.future, matchesEnd(r.scope.ctx, err))
+// report tells the scope of a failure, once, also where a callback has ended the goroutine.
+func (r *Resolver[T]) report() {
+	if r.settled.Swap(false) && r.future.err != nil {
+		r.scope.taskFailed(&r.future, matchesEnd(r.scope.ctx, r.future.err))
 	}
 }
 

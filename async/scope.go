@@ -34,7 +34,8 @@ type ScopeConfig struct {
 	// scope from its own tasks then, as they would wait for themselves: nest a scope, or use TryGo. Defaults to no limit.
 	Limit int
 
-	// OnUnobserved is called, by the end of Run and on its goroutine, with every error of a future that nobody looked at.
+	// OnUnobserved is called with every error of a future that nobody looked at: at the end of Run, on its goroutine. Where
+	// thousands of such errors pile up, the oldest are given to it earlier, by the tasks that fail then, several at once.
 	// Defaults to joining these errors to the one that Run returns.
 	OnUnobserved func(err error)
 }
@@ -42,8 +43,9 @@ type ScopeConfig struct {
 // Run calls body with a new scope and returns when body and every task started in the scope have returned.
 //
 // The first error, of body or of a task of [Scope.Go], cancels the scope's context with that error as its cause. Run returns it;
-// further errors that are not consequences of the cancellation are joined to it. A panic in the scope cancels it too; when all
-// have returned, Run panics with a [*PanicError] that holds the first panic's value and stack.
+// further errors that are not consequences of the cancellation are joined to it. A panic of a task cancels it too; when all
+// have returned, Run panics with a [*PanicError] that holds the first panic's value and stack. A panic of body goes on as well when
+// all have returned, and so does its Goexit; what Run cannot return then goes to OnUnobserved of [ScopeConfig].
 //
 // A ctx that has already ended makes Run return its error without calling body.
 func Run(ctx context.Context, body func(ctx context.Context, s *Scope) error) error {
@@ -62,13 +64,17 @@ func (cfg ScopeConfig) Run(ctx context.Context, body func(ctx context.Context, s
 	s := newScope(ctx, cfg)
 	returned := false
 	defer func() {
+		panicked := recover()
 		if !returned {
 			// The body panics or has called Goexit, and goes on doing so when the tasks have returned.
 			s.cancel(errBodyGone)
 		}
 		s.leave()
 		<-s.idle
-		err = s.end()
+		err = s.end(panicked)
+		if !returned && err != nil && s.hook != nil {
+			s.hook(err) // After Goexit nobody gets what Run returns.
+		}
 	}()
 	if err := body(s.ctx, s); err != nil {
 		s.fail(err)
@@ -82,7 +88,8 @@ var errBodyGone = errors.New("async: the body of the scope panicked or called ru
 
 func newScope(ctx context.Context, cfg ScopeConfig) *Scope {
 	s := &Scope{hook: cfg.OnUnobserved, idle: make(chan struct{})}
-	s.ctx, s.cancel = context.WithCancelCause(ctx)
+	inner, cancel := context.WithCancelCause(ctx)
+	s.ctx, s.cancel = &scopeContext{inner, taskOf(ctx)}, cancel
 	if cfg.Limit > 0 {
 		s.slots = make(chan struct{}, cfg.Limit)
 	}
@@ -243,7 +250,7 @@ func (s *Scope) panics(pe *PanicError) bool {
 	return true
 }
 
-func (s *Scope) taskPanicked(pe *PanicError) { s.panics(pe) }
+func (s *Scope) taskPanicked(pe *PanicError) bool { return s.panics(pe) }
 
 func (s *Scope) callbackPanicked(pe *PanicError) bool { return s.panics(pe) }
 
@@ -267,7 +274,7 @@ func (s *Scope) taskFailed(f failure, cut bool) {
 func (s *Scope) report(errs []error, hook func(error)) {
 	for _, err := range errs {
 		if hook != nil {
-			hook(err)
+			s.callHook(hook, err)
 			continue
 		}
 		s.mu.Lock()
@@ -276,8 +283,21 @@ func (s *Scope) report(errs []error, hook func(error)) {
 	}
 }
 
-// end settles what is still pending and gives the scope's outcome. Everything that could fail has ended.
-func (s *Scope) end() error {
+// callHook makes a panic of the hook one of the scope. At the end of the scope it goes on in Run.
+func (s *Scope) callHook(hook func(error), err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if pe := newPanicError(r); !s.panics(pe) {
+				panic(pe)
+			}
+		}
+	}()
+	hook(err)
+}
+
+// end settles what is still pending and gives the scope's outcome. Everything that could fail has ended. body is what the body has
+// panicked with, or nil.
+func (s *Scope) end(body any) error {
 	s.expireResolvers()
 	s.cancel(ErrScopeEnded)
 	s.mu.Lock()
@@ -286,14 +306,12 @@ func (s *Scope) end() error {
 	s.failures.watched = nil
 	s.mu.Unlock()
 	hook := s.hook
-	if panicked != nil {
+	if panicked != nil || body != nil {
 		hook = nil // A panic takes all failures with it; the hook might panic itself.
 	}
 	s.report(unseen(watched), hook)
 	err := s.failures.join()
-	if panicked != nil {
-		panic(&PanicError{Value: panicked.Value, Stack: panicked.Stack, Also: err})
-	}
+	panicAgain(body, panicked, err)
 	if err == nil {
 		return cut
 	}

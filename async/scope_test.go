@@ -203,6 +203,71 @@ func TestScopePanics(t *testing.T) {
 	})
 }
 
+func TestScopePanicsTogether(t *testing.T) {
+	bubble(t, "a panic of the body and those of tasks are all kept", func(t *testing.T, ctx context.Context) {
+		wantPanicError(t, "ouch", func() {
+			_ = Run(ctx, func(_ context.Context, s *Scope) error {
+				s.Go(func(ctx context.Context) error { <-ctx.Done(); panic(errBoom) })
+				panickingFunction()
+				return nil
+			})
+		}, func(pe *PanicError) {
+			want(t, "names the function", strings.Contains(string(pe.Stack), "panickingFunction"), true)
+			wantErr(t, pe.Also, errBoom)
+		})
+	})
+	bubble(t, "a panic of the body keeps the errors beside it", func(t *testing.T, ctx context.Context) {
+		wantPanicError(t, "body", func() {
+			_ = Run(ctx, func(_ context.Context, s *Scope) error {
+				s.Go(func(ctx context.Context) error { <-ctx.Done(); return errBoom })
+				panic("body")
+			})
+		}, func(pe *PanicError) { want(t, "also", pe.Also, errBoom) })
+	})
+	bubble(t, "each panic of a future is kept once", func(t *testing.T, ctx context.Context) {
+		wantPanicError(t, "ouch", func() {
+			_ = Run(ctx, func(_ context.Context, s *Scope) error {
+				for range 2 {
+					Go(s, func(context.Context) (int, error) { nap(time.Second); panickingFunction(); return 0, nil })
+				}
+				return nil
+			})
+		}, func(pe *PanicError) {
+			var second *PanicError
+			want(t, "a second one", errors.As(pe.Also, &second), true)
+			want(t, "and no third", strings.Count(pe.Also.Error(), "task panicked"), 1)
+		})
+	})
+	bubble(t, "what was beside a panic goes with it through the outer scope", func(t *testing.T, ctx context.Context) {
+		wantPanicError(t, "inner", func() {
+			_ = Run(ctx, func(ctx context.Context, s *Scope) error {
+				s.Go(func(ctx context.Context) error {
+					return Run(ctx, func(_ context.Context, s *Scope) error {
+						s.Go(func(ctx context.Context) error { <-ctx.Done(); return errBoom })
+						s.Go(func(context.Context) error { panic("inner") })
+						return nil
+					})
+				})
+				return nil
+			})
+		}, func(pe *PanicError) { want(t, "also", pe.Also, errBoom) })
+	})
+	bubble(t, "a panic of the hook goes on in Run", func(t *testing.T, ctx context.Context) {
+		cfg := ScopeConfig{OnUnobserved: func(error) { panic("hook") }}
+		wantPanicError(t, "hook", func() {
+			_ = cfg.Run(ctx, func(_ context.Context, s *Scope) error { Go(s, failing[int](errBoom)); return nil })
+		})
+		wantPanicError(t, "hook", func() {
+			_ = cfg.Run(ctx, func(_ context.Context, s *Scope) error {
+				for range watchedMax {
+					s.Go(func(context.Context) error { <-Go(s, failing[int](errBoom)).Done(); return nil })
+				}
+				return nil
+			})
+		})
+	})
+}
+
 func TestScopeBodyEnds(t *testing.T) {
 	bubble(t, "a panic of the body goes on as it is when the tasks have ended", func(t *testing.T, ctx context.Context) {
 		ended := false
@@ -222,9 +287,11 @@ func TestScopeBodyEnds(t *testing.T) {
 	})
 	bubble(t, "Goexit of the body ends the tasks and goes on", func(t *testing.T, ctx context.Context) {
 		ended := false
+		var reported error
+		cfg := ScopeConfig{OnUnobserved: func(err error) { reported = err }}
 		go func() {
-			_ = Run(ctx, func(_ context.Context, s *Scope) error {
-				s.Go(func(ctx context.Context) error { <-ctx.Done(); ended = true; return nil })
+			_ = cfg.Run(ctx, func(_ context.Context, s *Scope) error {
+				s.Go(func(ctx context.Context) error { <-ctx.Done(); ended = true; return errBoom })
 				runtime.Goexit()
 				return nil
 			})
@@ -232,6 +299,7 @@ func TestScopeBodyEnds(t *testing.T) {
 		}()
 		synctest.Wait()
 		want(t, "the task has ended", ended, true)
+		want(t, "reported", reported, errBoom)
 	})
 }
 
@@ -335,6 +403,67 @@ func TestUnobserved(t *testing.T) {
 			Go(s, failing[int](errBoom)).OnSuccess(func(int) {})
 			return nil
 		}), errBoom)
+	})
+	bubble(t, "an error that comes just when its only waiter gives up is not lost", func(t *testing.T, ctx context.Context) {
+		want(t, "error", Run(ctx, func(ctx context.Context, s *Scope) error {
+			r := NewResolver[int](s)
+			ended, cancel := context.WithCancel(ctx)
+			cancel()
+			_, err := r.Future().Await(&trapContext{Context: ended, onErr: func() { r.Reject(errBoom) }})
+			wantErr(t, err, context.Canceled)
+			return nil
+		}), errBoom)
+	})
+	bubble(t, "nor is one that a combinator did not wait for because its context ended", func(t *testing.T, ctx context.Context) {
+		want(t, "error", Run(ctx, func(ctx context.Context, s *Scope) error {
+			timed, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			_, err := All(timed, Go(s, after(time.Minute, 0, errBoom)))
+			wantErr(t, err, context.DeadlineExceeded)
+			return nil
+		}), errBoom)
+	})
+	inScope(t, "an error that somebody waits for is not reported early", nil, func(t *testing.T, ctx context.Context, s *Scope) {
+		fs := []*Future[int]{Go(s, after(time.Minute, 1, nil))}
+		for range watchedMax + watchedMax/8 {
+			fs = append(fs, Go(s, after(time.Second, 0, errBoom)))
+		}
+		_, err := AllSettled(ctx, fs...)
+		wantNoErr(t, err)
+	})
+	bubble(t, "but it is, when the wait for it is cut short", func(t *testing.T, ctx context.Context) {
+		reported := 0
+		cfg := ScopeConfig{OnUnobserved: func(error) { reported++ }}
+		const failures = watchedMax + watchedMax/8
+		wantNoErr(t, cfg.Run(ctx, func(ctx context.Context, s *Scope) error {
+			fs := []*Future[int]{Go(s, after(time.Hour, 1, nil))}
+			for range failures {
+				fs = append(fs, Go(s, after(time.Second, 0, errBoom)))
+			}
+			timed, cancel := context.WithTimeout(ctx, time.Minute)
+			defer cancel()
+			_, err := AllSettled(timed, fs...)
+			wantErr(t, err, context.DeadlineExceeded)
+			return nil
+		}))
+		want(t, "reported", reported, failures)
+	})
+	inScope(t, "one that AsCompleted has given is looked at, though its context ends", nil, func(t *testing.T, ctx context.Context, s *Scope) {
+		timed, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		given := 0
+		for range AsCompleted(timed, Go(s, failing[int](errBoom)), NewResolver[int](s).Future()) {
+			given++
+		}
+		want(t, "given", given, 2)
+	})
+	inScope(t, "errors that somebody has looked at are let go of", nil, func(t *testing.T, ctx context.Context, s *Scope) {
+		for range 10 * watchedSweep {
+			_, err := Go(s, failing[int](errBoom)).Await(ctx)
+			want(t, "error", err, errBoom)
+		}
+		synctest.Wait()
+		want(t, "watched", len(s.failures.watched) <= watchedSweep, true)
 	})
 	bubble(t, "the list of failures is bounded", func(t *testing.T, ctx context.Context) {
 		reported := 0

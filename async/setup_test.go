@@ -130,3 +130,25 @@ func numbers(n int) func(func(int) bool) {
 		}
 	}
 }
+
+// trapContext calls a function when somebody looks at it, at points where other goroutines could do the same.
+type trapContext struct {
+	context.Context
+	onErr  func()
+	onDone func() <-chan struct{}
+}
+
+func (c *trapContext) Err() error {
+	err := c.Context.Err()
+	if err != nil && c.onErr != nil {
+		c.onErr()
+	}
+	return err
+}
+
+func (c *trapContext) Done() <-chan struct{} {
+	if c.onDone != nil {
+		return c.onDone()
+	}
+	return c.Context.Done()
+}

@@ -142,6 +142,17 @@ func TestFuturesUnderLoad(t *testing.T) {
 	}))
 }
 
+// TestGateLooksAgain has what is waited for come about, and its wake-up go by, after the last look before the sleep.
+func TestGateLooksAgain(t *testing.T) {
+	bubble(t, "once enlisted", func(t *testing.T, ctx context.Context) {
+		var g gate
+		looks := 0
+		g.wait(newSleeper(), func() bool { looks++; return looks > spinsMax })
+		want(t, "looks", looks, spinsMax+1)
+		want(t, "left", len(g.sleepers), 0)
+	})
+}
+
 // TestSearchingWorkers looks for work that is left to a worker which has found other work. Pairs of calls wait for one another,
 // so a call that is not begun while there is a worker to spare makes the bubble fail.
 func TestSearchingWorkers(t *testing.T) {
