@@ -67,6 +67,7 @@ goes on with a report that is not finished; one that is stays as it is, and a ne
 	cmd.Flags().IntVar(&f.workers, "workers", 4, "jobs run at a time")
 	cmd.Flags().BoolVar(&f.once, "once", false, "end after the report")
 	cmd.Flags().IntVar(&f.killAt, "kill-at", 0, "kill -9 itself when so many months are done; 0: not at all")
+	cmd.AddCommand(newCompare())
 	return cmd
 }
 
