@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"runtime"
@@ -25,7 +26,7 @@ func mapping() group {
 		{"async.ForEach (no results)", items, forEach},
 		{"channel workers, results over a channel, unordered", items, channelMap},
 		{"channel workers, no results", items, channelForEach},
-		{"errgroup, limit 2, results in a slice", items / 20, errgroupMap},
+		{limited("errgroup", ", results in a slice"), items / 20, errgroupMap},
 		{"conc iter.Map over a slice", items, func(n int) {
 			in := make([]int, n)
 			for i := range in {
@@ -176,11 +177,13 @@ func joining() group {
 }
 
 // memory reports what a million pending futures take up.
-func memory() {
-	const n = 1_000_000
+func memory(scale float64) {
+	n := pieces(1_000_000, scale)
 	fmt.Printf("\n## A million pending futures\n\n| | bytes each |\n| --- | ---: |\n")
-	err := async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+	err := async.Run(ctx, func(_ context.Context, s *async.Scope) error {
+		defer s.Stop()
 		fmt.Printf("| async.Resolver with its future | %d |\n", heapEach(n, func() any { return async.NewResolver[int](s) }))
+		fmt.Printf("| the same, with a goroutine in Await | %d |\n", heapEach(max(1, n/10), func() any { return waitFor(s, async.NewResolver[int](s).Future()) }))
 		return nil
 	})
 	if err != nil {
@@ -188,8 +191,20 @@ func memory() {
 	}
 	fmt.Printf("| a channel with room for one int | %d |\n", heapEach(n, func() any { return make(chan int, 1) }))
 	done := make(chan struct{})
-	fmt.Printf("| a waiting goroutine, stack included | %d |\n", heapEach(n/10, func() any { go func() { <-done }(); return nil }))
+	fmt.Printf("| a waiting goroutine, stack included | %d |\n", heapEach(max(1, n/10), func() any { go func() { <-done }(); return nil }))
 	close(done)
+}
+
+// waitFor starts a task that awaits f until its scope ends.
+func waitFor(s *async.Scope, f *async.Future[int]) *async.Future[int] {
+	s.Go(func(ctx context.Context) error {
+		_, err := f.Await(ctx)
+		if errors.Is(err, async.ErrScopeEnded) || errors.Is(err, async.ErrStopped) {
+			return nil
+		}
+		return err
+	})
+	return f
 }
 
 // heapEach gives the bytes of heap and stacks that n things take up, each.

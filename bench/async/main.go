@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -40,6 +41,11 @@ func main() {
 	scale := flag.Float64("scale", 1, "the share of the work to do, for a quick look")
 	only := flag.String("only", "", "a part of the titles of the groups to run")
 	flag.Parse()
+	if *rounds < 1 || *scale <= 0 {
+		fmt.Fprintf(os.Stderr, "async: -rounds must be at least 1 and -scale above 0, got %d and %v\n", *rounds, *scale)
+		os.Exit(2)
+	}
+	start := time.Now()
 	head(*rounds, *scale)
 	for _, g := range []group{plainTasks(), resultTasks(), mapping(), joining()} {
 		if strings.Contains(g.title, *only) {
@@ -47,24 +53,55 @@ func main() {
 		}
 	}
 	if *only == "" {
-		memory()
+		memory(*scale)
 	}
+	fmt.Printf("\nIt took %v. %s\n", time.Since(start).Round(time.Second), load("at the end"))
 }
 
+// head says what was measured, where and with what.
 func head(rounds int, scale float64) {
-	fmt.Printf("# Package async beside its peers\n\nMade by `go run ./async -rounds %d -scale %v` in bench/: interleaved rounds; median (lowest to highest).\n\n", rounds, scale)
-	fmt.Printf("- %s, %s/%s, GOMAXPROCS %d, %s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0), time.Now().UTC().Format(time.DateOnly))
+	fmt.Printf("# Package async beside its peers\n\n")
+	fmt.Printf("Made by `go run ./async -rounds %d -scale %v` in bench/. The contenders of a group take turns, once a round; the numbers are ", rounds, scale)
+	fmt.Printf("medians, with the lowest and the highest in parentheses.\n\n")
+	fmt.Printf("- %s, %s/%s, GOMAXPROCS %d, %s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, workers, time.Now().UTC().Format(time.DateOnly))
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		if _, rest, ok := strings.Cut(string(info), "model name\t: "); ok {
 			model, _, _ := strings.Cut(rest, "\n")
-			fmt.Printf("- %s\n", model)
+			fmt.Printf("- %d processors, %s\n", runtime.NumCPU(), model)
 		}
 	}
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Path}} {{.Version}}", "github.com/alitto/pond/v2", "github.com/panjf2000/ants/v2", "github.com/sourcegraph/conc", "golang.org/x/sync").Output()
-	if err == nil {
-		fmt.Printf("- %s\n", strings.ReplaceAll(strings.TrimSpace(string(out)), "\n", ", "))
+	fmt.Printf("- %s\n", versions())
+	fmt.Printf("- %s The clock means little when others use the processors too; processor time is steadier.\n", load("at the start"))
+}
+
+// versions names what this program is linked from.
+func versions() string {
+	var names []string
+	if out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output(); err == nil {
+		names = append(names, "godwit "+strings.TrimSpace(string(out)))
 	}
-	fmt.Println("- The machine was shared with other work while this ran.")
+	info, _ := debug.ReadBuildInfo()
+	if info == nil {
+		return strings.Join(names, ", ")
+	}
+	for _, peer := range []string{"github.com/alitto/pond/v2", "github.com/panjf2000/ants/v2", "github.com/sourcegraph/conc", "golang.org/x/sync"} {
+		for _, dep := range info.Deps {
+			if dep.Path == peer {
+				names = append(names, dep.Path+" "+dep.Version)
+			}
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// load gives the machine's load: how many programs wanted a processor during the last minute, on average.
+func load(when string) string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "The load " + when + " is not known."
+	}
+	minute, _, _ := strings.Cut(string(text), " ")
+	return "The load " + when + " was " + minute + "."
 }
 
 func (g group) measure(rounds int, scale float64) [][]sample {
@@ -97,21 +134,46 @@ func (g group) report(samples [][]sample, scale float64) {
 	fmt.Printf("\n## %s\n\n| | pieces | ns each | processor ns each | allocations | bytes |\n| --- | ---: | ---: | ---: | ---: | ---: |\n", g.title)
 	for i, c := range g.contenders {
 		s := samples[i]
-		m := s[len(s)/2]
-		nanos := spread(s, func(s sample) float64 { return s.nanos })
-		cpu := spread(s, func(s sample) float64 { return s.cpu })
-		fmt.Printf("| %s | %d | %s | %s | %.1f | %.0f |\n", c.name, pieces(c.n, scale), nanos, cpu, m.allocs, m.bytes)
+		allocs, bytes := middle(s, allocsOf), middle(s, bytesOf)
+		fmt.Printf("| %s | %d | %s | %s | %.1f | %.0f |\n", c.name, pieces(c.n, scale), spread(s, nanosOf), spread(s, cpuOf), allocs, bytes)
 	}
+	// The first two contenders are the same.
+	clock, cpu := apart(samples[0], samples[1], nanosOf), apart(samples[0], samples[1], cpuOf)
+	fmt.Printf("\nThe control differs from its twin by %.0f %% on the clock and by %.0f %% in processor time.\n", clock, cpu)
 }
 
-// spread gives the median, the lowest and the highest of one number of the samples.
-func spread(samples []sample, number func(sample) float64) string {
-	var all []float64
+func nanosOf(s sample) float64  { return s.nanos }
+func cpuOf(s sample) float64    { return s.cpu }
+func allocsOf(s sample) float64 { return s.allocs }
+func bytesOf(s sample) float64  { return s.bytes }
+
+// sorted gives one number of the samples, in order.
+func sorted(samples []sample, number func(sample) float64) []float64 {
+	all := make([]float64, 0, len(samples))
 	for _, s := range samples {
 		all = append(all, number(s))
 	}
 	slices.Sort(all)
-	return fmt.Sprintf("%.0f (%.0f to %.0f)", all[len(all)/2], all[0], all[len(all)-1])
+	return all
+}
+
+// middle gives the median of one number of the samples.
+func middle(samples []sample, number func(sample) float64) float64 {
+	all := sorted(samples, number)
+	n := len(all)
+	return (all[(n-1)/2] + all[n/2]) / 2
+}
+
+// apart gives by how many percent of the lower one two medians differ.
+func apart(a, b []sample, number func(sample) float64) float64 {
+	x, y := middle(a, number), middle(b, number)
+	return 100 * (max(x, y)/min(x, y) - 1)
+}
+
+// spread gives the median, the lowest and the highest of one number of the samples.
+func spread(samples []sample, number func(sample) float64) string {
+	all := sorted(samples, number)
+	return fmt.Sprintf("%.0f (%.0f to %.0f)", middle(samples, number), all[0], all[len(all)-1])
 }
 
 // cpuTime gives the processor time that this process has used. On a shared machine it says more than the clock.

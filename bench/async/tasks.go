@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -65,11 +66,11 @@ func plainTasks() group {
 		{"async.Pool.Go", tasks, asyncPool},
 		{"async.Pool.Go, again (A/A control)", tasks, asyncPool},
 		{"async.Scope.Go, no limit", tasks, counting(scopeTasks(async.ScopeConfig{}))},
-		{"async.Scope.Go, limit 2", tasks / 4, counting(scopeTasks(async.ScopeConfig{Limit: workers}))},
+		{limited("async.Scope.Go", ""), tasks / 4, counting(scopeTasks(async.ScopeConfig{Limit: workers}))},
 		{"goroutines and a WaitGroup", tasks, counting(goroutines)},
 		{"channel workers", tasks, counting(channelTasks)},
-		{"errgroup, limit 2", tasks / 4, counting(errgroupTasks)},
-		{"conc pool, limit 2", tasks / 4, counting(func(n int, add func(int)) {
+		{limited("errgroup", ""), tasks / 4, counting(errgroupTasks)},
+		{limited("conc pool", ""), tasks / 4, counting(func(n int, add func(int)) {
 			p := pool.New().WithMaxGoroutines(workers)
 			for i := range n {
 				p.Go(func() { add(i) })
@@ -88,6 +89,9 @@ func plainTasks() group {
 		{"ants Submit", tasks / 4, counting(antsTasks)},
 	}}
 }
+
+// limited names a contender that runs as much at once as there are workers.
+func limited(name, rest string) string { return fmt.Sprintf("%s, limit %d%s", name, workers, rest) }
 
 func scopeTasks(cfg async.ScopeConfig) func(n int, add func(int)) {
 	return func(n int, add func(int)) {
@@ -175,7 +179,7 @@ func resultTasks() group {
 		{"a goroutine and a channel each", tasks / 2, goroutineResults},
 		{"channel workers, a channel each", tasks, channelResults},
 		{"pond ResultPool.Submit", tasks, pondResults},
-		{"conc ResultPool, limit 2 (results as a slice)", tasks / 4, func(n int) {
+		{limited("conc ResultPool", " (results as a slice)"), tasks / 4, func(n int) {
 			p := pool.NewWithResults[int]().WithMaxGoroutines(workers)
 			for i := range n {
 				p.Go(func() int { return i })
