@@ -212,3 +212,63 @@ func asyncioSyncRows4(ctx context.Context, s *async.Scope, m model) error {
 	}
 	return nil
 }
+
+// asyncioSyncRows5 has the rest of locks, queues and streams.
+func asyncioSyncRows5(ctx context.Context, s *async.Scope, m model) error {
+	f, fs := m.f, m.fs
+	use(f, fs)
+	//: lock.locked() | standard library; the answer is the attempt itself
+	{
+		var mu sync.Mutex
+		if mu.TryLock() {
+			defer mu.Unlock()
+		}
+	}
+	//: BoundedSemaphore(3) | standard library; a release too many blocks, or is seen like this
+	{
+		slots := make(chan struct{}, 3)
+		select {
+		case <-slots:
+		default:
+			panic("released more often than acquired")
+		}
+	}
+	//: condition.notify_all() | standard library
+	{
+		changed := sync.NewCond(&sync.Mutex{})
+		changed.Broadcast()
+	}
+	//: queue.get_nowait(), QueueEmpty | standard library
+	{
+		queue := make(chan int, 10)
+		select {
+		case v := <-queue:
+			use(v)
+		default:
+			return errors.New("the queue is empty")
+		}
+	}
+	//: queue.full(), QueueFull | standard library
+	{
+		queue := make(chan int, 10)
+		full := len(queue) == cap(queue)
+		use(full)
+	}
+	//: open_connection(host, port), writer.drain(), wait_closed() | standard library; Write blocks while the peer is slow, Close when done
+	{
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", "example.com:80")
+		if err != nil {
+			return err
+		}
+		_, err = conn.Write([]byte("hello"))
+		err = errors.Join(err, conn.Close())
+		use(err)
+	}
+	//: create_subprocess_shell(line) | standard library
+	{
+		out, err := exec.CommandContext(ctx, "sh", "-c", "date").Output()
+		use(out, err)
+	}
+	return nil
+}

@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
+	"runtime/trace"
 	"slices"
 	"time"
 
@@ -296,6 +298,88 @@ func asyncioRows5(ctx context.Context, s *async.Scope, m model) error {
 		for text, err := range async.Map(ctx, ids, async.MapConfig{Concurrency: 8}, load) {
 			fmt.Println(text, err)
 		}
+	}
+	return nil
+}
+
+// asyncioRows6 has how the loop itself is run and looked at.
+func asyncioRows6(ctx context.Context, s *async.Scope, m model) error {
+	f, fs := m.f, m.fs
+	use(f, fs)
+	//: asyncio.Runner, loop.run_forever(), loop.stop() | a program that runs for long has its main function in a scope; Stop ends it
+	{
+		err := async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+			s.Go(func(ctx context.Context) error { <-ctx.Done(); return nil })
+			s.Stop()
+			return nil
+		})
+		use(err)
+	}
+	//: loop.run_until_complete(task) |
+	{
+		v, err := f.Await(ctx)
+		use(v, err)
+	}
+	//: ensure_future(aw), wrap_future(f) | anything with an Await becomes a future
+	{
+		var aw async.Awaitable[int] = f
+		task := async.Go(s, aw.Await)
+		use(task)
+	}
+	//: isfuture(x), iscoroutine(x) | every Await is awaited alike
+	{
+		var x any = f
+		_, isAwaitable := x.(async.Awaitable[int])
+		use(isAwaitable)
+	}
+	//: eager_task_factory | for a value that is there at once; Go always starts a goroutine
+	{
+		task := async.Resolved(compute())
+		use(task)
+	}
+	//: loop.call_soon_threadsafe(f) | a scope may be used by any goroutine
+	{
+		s.Go(func(ctx context.Context) error { compute(); return nil })
+	}
+	//: loop.time(), time.monotonic() | standard library; times carry the monotonic clock
+	{
+		start := time.Now()
+		elapsed := time.Since(start)
+		use(elapsed)
+	}
+	//: timeout.reschedule(when), timeout.expired() | standard library
+	{
+		ctx, cancel := context.WithCancelCause(ctx)
+		timer := time.AfterFunc(time.Second, func() { cancel(context.DeadlineExceeded) })
+		defer timer.Stop()
+		timer.Reset(time.Minute)
+		expired := errors.Is(context.Cause(ctx), context.DeadlineExceeded)
+		use(ctx, expired)
+	}
+	//: task.cancelling() | in the task
+	{
+		cancelling := ctx.Err() != nil
+		use(cancelling)
+	}
+	//: task.get_name(), set_name() | standard library; profiles and traces show the label
+	{
+		pprof.Do(ctx, pprof.Labels("task", "resize"), func(ctx context.Context) { compute() })
+	}
+	//: task.get_coro(), get_context(), print_stack() | standard library; GOTRACEBACK=all and SIGQUIT show every stack too
+	{
+		debug.PrintStack()
+	}
+	//: InvalidStateError | settling twice answers false, and the first outcome stays
+	{
+		r := async.NewResolver[int](s)
+		first, second := r.Resolve(1), r.Resolve(2)
+		use(first, second)
+	}
+	//: loop.set_debug(True), slow_callback_duration | no callback can hold a loop up; go test -race and go tool trace look for the rest
+	{
+		err := trace.Start(os.Stderr)
+		defer trace.Stop()
+		use(err)
 	}
 	return nil
 }

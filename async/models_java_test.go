@@ -98,7 +98,7 @@ func javaRows2(ctx context.Context, s *async.Scope, m model) error {
 		cf := async.Catch(s, f, func(ctx context.Context, err error) (int, error) { return 0, nil })
 		use(cf)
 	}
-	//: exceptionallyCompose | wait for it in the function
+	//: exceptionallyCompose, exceptionallyComposeAsync | wait for it in the function
 	{
 		cf := async.Catch(s, f, func(ctx context.Context, err error) (int, error) { return g.Await(ctx) })
 		use(cf)

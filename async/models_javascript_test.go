@@ -231,3 +231,37 @@ func jsRows4(ctx context.Context, s *async.Scope, m model) error {
 	}
 	return nil
 }
+
+// jsRows5 has the rest of timers and signals.
+func jsRows5(ctx context.Context, s *async.Scope, m model) error {
+	f, fs := m.f, m.fs
+	use(f, fs)
+	//: clearInterval(timer) | standard library
+	{
+		ticker := time.NewTicker(time.Second)
+		ticker.Stop()
+	}
+	//: timers/promises: setTimeout(1000, v), scheduler.wait(1000) |
+	{
+		promise := async.Delay(s, time.Second, func(context.Context) (int, error) { return 1, nil })
+		use(promise)
+	}
+	//: timers/promises: setInterval(1000) | standard library
+	{
+		for now := range time.Tick(time.Second) {
+			fmt.Println(now)
+		}
+	}
+	//: events.addAbortListener(signal, f) | standard library
+	{
+		stop := context.AfterFunc(ctx, func() { fmt.Println("aborted") })
+		stop()
+	}
+	//: a thenable | any type with this method goes into every combinator
+	{
+		var thenable async.Awaitable[int] = f
+		v, err := thenable.Await(ctx)
+		use(v, err)
+	}
+	return nil
+}

@@ -1,6 +1,7 @@
 package async_test
 
 import (
+	"bufio"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -221,6 +222,113 @@ func nodeRows4(ctx context.Context, s *async.Scope, m model) error {
 			return nil
 		})
 		use(err)
+	}
+	return nil
+}
+
+// nodeRows5 has the rest of EventEmitter and streams.
+func nodeRows5(ctx context.Context, s *async.Scope, m model) error {
+	f, fs := m.f, m.fs
+	use(f, fs)
+	//: emitter.addListener, removeListener, eventNames, rawListeners | one broadcast a kind of event: its subscriptions are the listeners
+	{
+		var orders, refunds async.Broadcast[int]
+		sub, err := orders.Subscribe(async.SubscriptionConfig{})
+		use(sub, err, &refunds)
+	}
+	//: emitter.prependListener, prependOnceListener | left out: subscribers run side by side; what needs an order calls functions in turn
+	{
+		listeners := []func(int){notify}
+		listeners = slices.Insert(listeners, 0, func(id int) { fmt.Println(id) })
+		use(listeners)
+	}
+	//: emitter.setMaxListeners(n), getMaxListeners() | a buffer is bounded for each subscriber; one that is not closed is seen as Missed or as a wait of Publish
+	{
+		var sub *async.Subscription[int]
+		missed := sub.Missed
+		use(missed)
+	}
+	//: captureRejections, errorMonitor | the error of a listener is its task's, and ends the scope
+	{
+		var sub *async.Subscription[int]
+		s.Go(func(ctx context.Context) error {
+			for id := range sub.Values(ctx) {
+				if err := store(ctx, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	//: EventTarget, CustomEvent | one broadcast for all kinds, with a type for the event
+	{
+		type event struct{ kind, detail string }
+		var events async.Broadcast[event]
+		err := events.Publish(ctx, event{kind: "order", detail: "1"})
+		use(err)
+	}
+	//: readable.pipe(writable), unpipe() | standard library
+	{
+		n, err := io.Copy(os.Stdout, os.Stdin)
+		use(n, err)
+	}
+	//: stream.finished(readable) | standard library: the loop or the copy returns
+	{
+		text, err := io.ReadAll(os.Stdin)
+		use(text, err)
+	}
+	//: stream.compose(a, b) | a Map over what another gives
+	{
+		items := slices.Values([]int{1, 2, 3})
+		texts := async.Map(ctx, items, async.MapConfig{}, load)
+		values := func(yield func(string) bool) {
+			for text, err := range texts {
+				if err != nil || !yield(text) {
+					return
+				}
+			}
+		}
+		lengths := async.Map(ctx, values, async.MapConfig{}, func(ctx context.Context, text string) (int, error) { return len(text), nil })
+		use(lengths)
+	}
+	//: writable.cork(), uncork() | standard library
+	{
+		out := bufio.NewWriter(os.Stdout)
+		fmt.Fprintln(out, "one")
+		err := out.Flush()
+		use(err)
+	}
+	//: writable.writableNeedDrain | standard library
+	{
+		queue := make(chan int, 16)
+		needDrain := len(queue) == cap(queue)
+		use(needDrain)
+	}
+	//: readable.toArray() |
+	{
+		items := slices.Values([]int{1, 2, 3})
+		texts, err := async.Collect(async.Map(ctx, items, async.MapConfig{Concurrency: 8}, load))
+		use(texts, err)
+	}
+	//: readable.some(f), find(f), every(f), take(3), drop(3) | a loop that is left early stops the work
+	{
+		items := slices.Values([]int{1, 2, 3})
+		for text, err := range async.Map(ctx, items, async.MapConfig{}, load) {
+			if err == nil && text == "found" {
+				break
+			}
+		}
+	}
+	//: readable.reduce(f, 0), flatMap(f) | a loop
+	{
+		total := 0
+		for text, err := range async.Map(ctx, slices.Values([]int{1, 2}), async.MapConfig{}, load) {
+			if err != nil {
+				return err
+			}
+			total += len(text)
+		}
+		use(total)
 	}
 	return nil
 }

@@ -32,6 +32,10 @@ var modelRows = []func(context.Context, *async.Scope, model) error{
 	asyncioRows3,
 	asyncioRows4,
 	asyncioRows5,
+	asyncioRows6,
+	asyncioSyncRows5,
+	jsRows5,
+	nodeRows5,
 	javaStateRows,
 	javaStateRows2,
 	javaStateRows3,
@@ -148,5 +152,6 @@ func fetch(ctx context.Context) (int, error)                 { return 1, ctx.Err
 func store(ctx context.Context, v int) error                 { return ctx.Err() }
 func load(ctx context.Context, id int) (string, error)       { return "", ctx.Err() }
 func compute() int                                           { return 1 }
+func notify(id int)                                          {}
 func handle(v int, err error)                                {}
 func startLoad(s *async.Scope, id int) *async.Future[string] { return nil }
