@@ -69,7 +69,7 @@ func (u *unit) flush() error {
 			u.ctl.maxID = j.id
 		}
 		changed := j.dirty
-		j.stored, j.storedLane, j.dirty, j.body, j.newArgs, j.claimed = j.kind, j.lane, false, false, false, false
+		j.stored, j.storedLane, j.holder, j.dirty, j.body, j.newArgs, j.claimed = j.kind, j.lane, j.session, false, false, false, false
 		if changed {
 			u.store.recent.keep(j)
 		}
@@ -77,8 +77,19 @@ func (u *unit) flush() error {
 	return nil
 }
 
+// hold notes which session has the job now.
+func (u *unit) hold(j *job) {
+	if !j.holder.IsZero() && j.holder != j.session {
+		u.store.holding.set(held{session: j.holder, job: j.id})
+	}
+	if !j.session.IsZero() {
+		u.store.holding.set(held{j.session, j.id, j.kind})
+	}
+}
+
 // plan sorts one job into what is to be written.
 func (u *unit) plan(p *plan, j *job) {
+	u.hold(j)
 	if j.stored != none && j.stored != pruned {
 		u.ctl.count(j.storedLane, j.stored, -1)
 	}

@@ -95,6 +95,7 @@ type job struct {
 	// What the unit of work has to know to write it back.
 	stored     kind // as the file has it
 	storedLane *lane
+	holder     godwit.ID // the session, as the file has it
 	dirty      bool
 	body       bool    // version, fingerprint or arguments changed
 	newArgs    bool    // arguments changed
@@ -235,6 +236,7 @@ func (j *job) scanCommon(s *zs.Stmt, lanes func(int64) (*lane, error)) error {
 func (j *job) scanPlace(s *zs.Stmt, args bool) {
 	j.session = columnID(s, onlyAt)
 	j.cancelReason = s.ColumnText(onlyAt + 1)
+	j.holder = j.session
 	j.any, j.woken = s.ColumnInt64(onlyAt+2) != 0, s.ColumnInt64(onlyAt+3) != 0
 	if args {
 		j.args, j.hasArgs = columnPayload(s, argsAt), true

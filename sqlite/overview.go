@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -154,28 +155,45 @@ func sorted[T any](all map[string]*T) []T {
 	return list
 }
 
-// Sessions reads the live sessions, by id.
+// Sessions reads the live sessions, by id. The writer knows what they hold; while it does not take anything, as when the disk is
+// full, the file is walked for it.
 func (s *Store) Sessions(ctx context.Context) ([]godwit.SessionInfo, error) {
-	return read(ctx, s, func(r *reader) ([]godwit.SessionInfo, error) {
-		var list []godwit.SessionInfo
-		err := eachSession(r.c, func(n *session) {
-			list = append(list, godwit.SessionInfo{
-				NewSession: n.NewSession, StartedAt: fromMicros(n.startedAt), LeaseUntil: fromMicros(n.leaseUntil),
-			})
-		})
-		if err != nil {
-			return nil, err
+	list, err := write(ctx, s, func(u *unit) ([]godwit.SessionInfo, error) {
+		list := make([]godwit.SessionInfo, 0, len(u.ctl.sessions))
+		for _, n := range u.ctl.sessions {
+			info := n.info()
+			info.Running, info.Waiting = s.holding.count(n.ID)
+			list = append(list, info)
 		}
-		for i := range list {
-			err := r.c.query("SELECT count(*) FILTER (WHERE place = 3), count(*) FILTER (WHERE place = 4) FROM godwit_places"+
-				" WHERE session = ?", func(s *zs.Stmt) error {
-				list[i].Running, list[i].Waiting = s.ColumnInt(0), s.ColumnInt(1)
-				return nil
-			}, list[i].ID)
-			if err != nil {
-				return nil, err
-			}
-		}
+		slices.SortFunc(list, func(a, b godwit.SessionInfo) int { return a.ID.Compare(b.ID) })
 		return list, nil
 	})
+	if errors.Is(err, godwit.ErrUnavailable) {
+		return read(ctx, s, (*reader).sessions)
+	}
+	return list, err
+}
+
+func (r *reader) sessions() ([]godwit.SessionInfo, error) {
+	list := []godwit.SessionInfo{}
+	if err := eachSession(r.c, func(n *session) { list = append(list, n.info()) }); err != nil {
+		return nil, err
+	}
+	const sql = "SELECT session, count(*) FILTER (WHERE place = 3), count(*) FILTER (WHERE place = 4) FROM godwit_places" +
+		" WHERE session IS NOT NULL GROUP BY session"
+	return list, r.c.query(sql, func(s *zs.Stmt) error {
+		for i := range list {
+			if list[i].ID == columnID(s, 0) {
+				list[i].Running, list[i].Waiting = s.ColumnInt(1), s.ColumnInt(2)
+			}
+		}
+		return nil
+	})
+}
+
+// info gives a session as its users see it, without what it holds.
+func (n *session) info() godwit.SessionInfo {
+	i := godwit.SessionInfo{NewSession: n.NewSession, StartedAt: fromMicros(n.startedAt), LeaseUntil: fromMicros(n.leaseUntil)}
+	i.Queues, i.Tasks = slices.Clone(n.Queues), slices.Clone(n.Tasks)
+	return i
 }

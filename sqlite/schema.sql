@@ -89,7 +89,8 @@ CREATE TABLE godwit_jobs (
   args           BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Where an unfinished job stands. session is the worker that runs it or keeps its waiting goroutine.
+-- Where an unfinished job stands. session is the worker that runs it or keeps its waiting goroutine; the process that works the
+-- file keeps the jobs of each session in memory, and reads them at the start.
 CREATE TABLE godwit_places (
   id                  BLOB PRIMARY KEY CHECK (length(id) = 16),
   place               INTEGER NOT NULL CHECK (place BETWEEN 1 AND 4), -- 1 scheduled, 2 ready, 3 running, 4 waiting
@@ -118,8 +119,6 @@ CREATE TABLE godwit_places (
 -- The claim path: one range of it is one lane, in the order of claims. Lanes that are held are never walked.
 CREATE INDEX godwit_places_ready ON godwit_places (lane, rank, run_at, id) WHERE place = 2;
 CREATE INDEX godwit_places_scheduled ON godwit_places (run_at, id) WHERE place = 1;
--- The jobs of a session, for its end and its rescue.
-CREATE INDEX godwit_places_session ON godwit_places (session, id) WHERE session IS NOT NULL;
 -- Only jobs with a deadline are here; a running one fails when its run ends.
 CREATE INDEX godwit_places_deadline ON godwit_places (deadline, id) WHERE deadline <> 0 AND place <> 3;
 

@@ -117,15 +117,17 @@ func (u *unit) unnamed(r godwit.HeartbeatRequest) ([]godwit.Token, error) {
 	for _, t := range r.Runs {
 		named[t] = true
 	}
+	ids := u.store.holding.of(r.Session)
+	if err := u.load(ids, false); err != nil {
+		return nil, err
+	}
 	var tokens []godwit.Token
-	err := u.c.query("SELECT id, run FROM godwit_places WHERE session = ? ORDER BY id", func(s *zs.Stmt) error {
-		t := godwit.Token{Job: columnID(s, 0), Run: s.ColumnInt64(1), Session: r.Session}
-		if !named[t] {
+	for _, id := range ids {
+		if t := (godwit.Token{Job: id, Run: u.jobs[id].run, Session: r.Session}); !named[t] {
 			tokens = append(tokens, t)
 		}
-		return nil
-	}, r.Session)
-	return tokens, err
+	}
+	return tokens, nil
 }
 
 func (u *unit) loadTokens(tokens []godwit.Token) error {
@@ -194,14 +196,7 @@ func (u *unit) endSession(op states.Op, id godwit.ID, count func(*job, *states.R
 	if err := u.flush(); err != nil {
 		return err
 	}
-	var ids []godwit.ID
-	err := u.c.query("SELECT id FROM godwit_places WHERE session = ? ORDER BY id", func(s *zs.Stmt) error {
-		ids = append(ids, columnID(s, 0))
-		return nil
-	}, id)
-	if err != nil {
-		return err
-	}
+	ids := u.store.holding.of(id)
 	if err := u.load(ids, false); err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ type Store struct {
 	writer      *conn
 	ctl         *control // nil after a rollback: read it anew
 	recent      recent   // as ctl
+	holding     holding  // as ctl, but taken back by a rollback
 	userSQL     bool     // the statements of an application are being prepared
 	pruneCursor godwit.ID
 	events      []godwit.Event // of the group under way
@@ -151,6 +152,12 @@ func (s *Store) begin() error {
 			return err
 		}
 	}
+	if s.holding.jobs == nil {
+		var err error
+		if s.holding, err = readHolding(s.writer); err != nil {
+			return err
+		}
+	}
 	return s.addJump()
 }
 
@@ -177,16 +184,24 @@ func (s *Store) readControl() error {
 	return nil
 }
 
-func (s *Store) commit() error { return s.writer.exec("COMMIT") }
+func (s *Store) commit() error {
+	err := s.writer.exec("COMMIT")
+	if err != nil {
+		s.holding = holding{} // the file may have either: it is to be read anew
+	}
+	return err
+}
 
 func (s *Store) rollback() {
 	s.ctl, s.events, s.commits = nil, nil, nil
+	s.holding.back(0)
 	if !s.writer.db.AutocommitEnabled() {
 		_ = s.writer.exec("ROLLBACK") // what caused the rollback is told to the callers
 	}
 }
 
 func (s *Store) committed() {
+	s.holding.keep()
 	for _, do := range s.commits {
 		do()
 	}

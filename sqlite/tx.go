@@ -50,6 +50,7 @@ func (u *unit) transact(fn func(tx *Tx) error) (failed error, panicked any, err 
 	if err := u.c.exec("SAVEPOINT godwit_tx"); err != nil {
 		return nil, nil, err
 	}
+	mark := u.store.holding.mark()
 	tx := &Tx{store: u.store, unit: u}
 	panicked, failed = tx.call(fn)
 	if u.c.db.AutocommitEnabled() {
@@ -66,6 +67,7 @@ func (u *unit) transact(fn func(tx *Tx) error) (failed error, panicked any, err 
 	if err := u.c.exec("RELEASE godwit_tx"); err != nil {
 		return nil, nil, err
 	}
+	u.store.holding.back(mark)
 	err = u.store.readControl()
 	u.ctl = u.store.ctl
 	return failed, panicked, err
