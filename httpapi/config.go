@@ -25,9 +25,9 @@ const (
 	changesBuffered       = 4096            // events
 	pollIntervalUnwatched = time.Second     // of who waits for a change of a store that tells none
 	pollIntervalWatched   = 5 * time.Second // ... of one that tells
-	readAfterWaitTimeout  = 5 * time.Second
 	readyTimeout          = 2 * time.Second
 	retryAfter            = "1"              // seconds
+	actTimeout            = 30 * time.Second // for a call, waits aside
 	emptyBytesMax         = 4 << 10          // of a body where none is needed
 	writeTimeout          = 30 * time.Second // for an answer to be taken, and
 	writeTimeoutPerMiB    = 10 * time.Second // for each MiB of it

@@ -27,11 +27,11 @@ func getJob(ctx context.Context, r *request, _ none) (*answer, error) {
 		}
 		return a, err
 	}
-	waited, err := r.awaitEnd(ctx, id)
+	waited, err := r.awaitEnd(id)
 	if err != nil {
 		return nil, err
 	}
-	a, final, err := r.reread(ctx, id)
+	a, final, err := r.reread(id)
 	if err != nil {
 		return nil, err
 	}
@@ -50,15 +50,15 @@ func (r *request) tellWaited(a *answer, waited, final bool) {
 }
 
 // getResult gives the result alone.
-func getResult(ctx context.Context, r *request, _ none) (*answer, error) {
+func getResult(_ context.Context, r *request, _ none) (*answer, error) {
 	id, err := r.id()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.awaitEnd(ctx, id); err != nil {
+	if _, err := r.awaitEnd(id); err != nil {
 		return nil, err
 	}
-	ctx, cancel := afterWait(ctx)
+	ctx, cancel := acting(r.Context()) // anew: the wait may have taken longer
 	defer cancel()
 	job, err := r.s.client.Get(ctx, id)
 	switch {

@@ -65,9 +65,17 @@ func serve[In any](s *server, route string, known []string, do call[In]) http.Ha
 			if err := r.read(&in); err != nil {
 				return nil, err
 			}
-			return do(hr.Context(), r, in)
+			ctx, cancel := acting(hr.Context())
+			defer cancel()
+			return do(ctx, r, in)
 		})
 	})
+}
+
+// acting gives a context to do a call with that has been read: it is carried out although its sender may have gone, or closed its side
+// of the connection, which is the same to net/http. What waits goes by the request's own context.
+func acting(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), actTimeout)
 }
 
 // observed does a call, writes what came of it, and tells the observer. A panic is a 500.

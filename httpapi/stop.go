@@ -33,10 +33,10 @@ func (s *stops) of(ctx context.Context) context.Context {
 	return stopping
 }
 
-// waiting gives a context for a request that waits: it ends with the request, and when the server shuts down.
-func (s *server) waiting(ctx context.Context) (context.Context, context.CancelFunc) {
-	waiting, cancel := context.WithCancel(ctx)
-	release := context.AfterFunc(s.stops.of(ctx), cancel)
+// waiting gives a context to wait with: it ends after the preferred time, with the request, and when the server shuts down.
+func (r *request) waiting() (context.Context, context.CancelFunc) {
+	waiting, cancel := context.WithTimeout(r.Context(), r.prefer.wait)
+	release := context.AfterFunc(r.s.stops.of(r.Context()), cancel)
 	return waiting, func() {
 		release()
 		cancel()

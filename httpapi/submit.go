@@ -44,17 +44,17 @@ func submitOne(ctx context.Context, r *request, args raw) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.submitted(ctx, answers[0])
+	return r.submitted(answers[0])
 }
 
 // submitted answers a submission: 202, or 200 with the finished job if that was waited for.
-func (r *request) submitted(ctx context.Context, s godwit.SubmitAnswer) (*answer, error) {
+func (r *request) submitted(s godwit.SubmitAnswer) (*answer, error) {
 	r.letGo() // the argument is not kept while the request waits
-	waited, err := r.awaitEnd(ctx, s.ID)
+	waited, err := r.awaitEnd(s.ID)
 	if err != nil {
 		return nil, err
 	}
-	a, final, err := r.reread(ctx, s.ID)
+	a, final, err := r.reread(s.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (r *request) takePlace() (leave func(), ok bool) {
 
 // awaitEnd waits for the end of a job as long as the request prefers, and reports whether it waited as long as was asked for, or to
 // the end.
-func (r *request) awaitEnd(ctx context.Context, id godwit.ID) (waited bool, err error) {
+func (r *request) awaitEnd(id godwit.ID) (waited bool, err error) {
 	if !r.prefer.waits {
 		return false, nil
 	}
@@ -35,21 +35,13 @@ func (r *request) awaitEnd(ctx context.Context, id godwit.ID) (waited bool, err 
 		return false, nil
 	}
 	defer leave()
-	ctx, leave = r.s.waiting(ctx)
-	defer leave()
-	ctx, cancel := context.WithTimeout(ctx, r.prefer.wait)
+	ctx, cancel := r.waiting()
 	defer cancel()
 	_, err = r.s.client.AwaitOutcomes(ctx, []godwit.ID{id})
 	if err != nil && ctx.Err() != nil {
 		return true, nil
 	}
 	return true, err
-}
-
-// afterWait gives a context to answer with: a server that stops ends the contexts of those who wait, who are answered all the
-// same.
-func afterWait(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), readAfterWaitTimeout)
 }
 
 // awaitChange waits until the job's tag is another than those given, or the job is final.
@@ -70,35 +62,32 @@ func (r *request) awaitChange(ctx context.Context, id godwit.ID, known string) (
 		return a, nil
 	}
 	defer free()
-	ctx, leave = r.s.waiting(ctx)
-	defer leave()
+	waiting, cancel := r.waiting()
+	defer cancel()
 	every := pollIntervalUnwatched
 	if told {
 		every = pollIntervalWatched
 	}
-	end := time.NewTimer(r.prefer.wait)
-	defer end.Stop()
 	for {
 		poll := time.NewTimer(every/2 + rand.N(every))
 		over := false
 		select {
 		case <-changed:
 		case <-poll.C:
-		case <-end.C:
-			over = true
-		case <-ctx.Done():
+		case <-waiting.Done():
 			over = true
 		}
 		poll.Stop()
-		a, final, err = r.reread(ctx, id)
+		a, final, err = r.reread(id)
 		if err != nil || final || over || !matches(known, a.header.Get("ETag")) {
 			return a, err
 		}
 	}
 }
 
-func (r *request) reread(ctx context.Context, id godwit.ID) (*answer, bool, error) {
-	ctx, cancel := afterWait(ctx)
+// reread reads the job after a wait.
+func (r *request) reread(id godwit.ID) (*answer, bool, error) {
+	ctx, cancel := acting(r.Context())
 	defer cancel()
 	return readJob(ctx, r, id)
 }
