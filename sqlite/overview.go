@@ -192,8 +192,8 @@ func (r *reader) sessions() ([]godwit.SessionInfo, error) {
 }
 
 // info gives a session as its users see it, without what it holds.
-func (n *session) info() godwit.SessionInfo {
-	i := godwit.SessionInfo{NewSession: n.NewSession, StartedAt: fromMicros(n.startedAt), LeaseUntil: fromMicros(n.leaseUntil)}
-	i.Queues, i.Tasks = slices.Clone(n.Queues), slices.Clone(n.Tasks)
+func (s *session) info() godwit.SessionInfo {
+	i := godwit.SessionInfo{NewSession: s.NewSession, StartedAt: fromMicros(s.startedAt), LeaseUntil: fromMicros(s.leaseUntil)}
+	i.Queues, i.Tasks = slices.Clone(s.Queues), slices.Clone(s.Tasks)
 	return i
 }
