@@ -60,8 +60,9 @@ func work(ctx context.Context, conf *config.Config, out, errOut io.Writer) (err 
 
 // workshop is what serve and worker have in common: an open database and a client that knows the built-in tasks.
 type workshop struct {
-	store  godwit.Store
-	client *godwit.Client
+	store     godwit.Store
+	client    *godwit.Client
+	closeHTTP func() // the connections of the task http
 }
 
 // prepare opens the database and makes the client. Nothing runs yet.
@@ -74,15 +75,20 @@ func prepare(ctx context.Context, conf *config.Config, log *slog.Logger) (*works
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
+	w := &workshop{store: store, client: c, closeHTTP: func() {}}
 	builtin.Handle(c)
+	if conf.Tasks.HTTPEnabled {
+		w.closeHTTP = builtin.HandleHTTP(c, conf.Tasks.HTTP)
+	}
 	if _, ok := conf.Queues[godwit.QueueDefault]; !ok {
 		log.Warn("godwit: the queue default is not worked here", "queues", slices.Sorted(maps.Keys(conf.Queues)))
 	}
-	return &workshop{store: store, client: c}, nil
+	return w, nil
 }
 
 // close lets go of the database, after the client was stopped or was never started.
 func (w *workshop) close() error {
+	w.closeHTTP()
 	return w.store.Close()
 }
 
