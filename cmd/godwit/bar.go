@@ -21,8 +21,9 @@ const (
 type bar struct {
 	out    io.Writer
 	live   bool
-	tenth  int // the last one printed, when not live
-	killAt int // months done at which the process kills itself; 0: never
+	up     string // when live: back to the bar from the line below it, where the cursor stays for whatever ends the process
+	tenth  int    // the last one printed, when not live
+	killAt int    // months done at which the process kills itself; 0: never
 }
 
 func newBar(out io.Writer, killAt int) *bar {
@@ -37,7 +38,8 @@ func (b *bar) draw(p demo.Progress) {
 	text := fmt.Sprintf("%3d of %d months, %d failed once", done, p.Total, p.Retried)
 	if b.live {
 		full := barWidth * done / p.Total
-		fmt.Fprintf(b.out, "\r%s%s %s\x1b[K", strings.Repeat("█", full), strings.Repeat("░", barWidth-full), text)
+		fmt.Fprintf(b.out, "%s%s%s %s\x1b[K\n", b.up, strings.Repeat("█", full), strings.Repeat("░", barWidth-full), text)
+		b.up = "\r\x1b[1A"
 	} else if tenth := 10 * done / p.Total; tenth > b.tenth {
 		b.tenth = tenth
 		fmt.Fprintln(b.out, text)
@@ -61,12 +63,6 @@ func (b *bar) kill(done int) {
 	select {} // until it is so
 }
 
-func (b *bar) end() {
-	if b.live {
-		fmt.Fprintln(b.out)
-	}
-}
-
 // watch draws the progress of the report until it is done.
 func watch(ctx context.Context, c *godwit.Client, p *godwit.Promise[demo.Report], b *bar) (demo.Report, error) {
 	type outcome struct {
@@ -78,7 +74,6 @@ func watch(ctx context.Context, c *godwit.Client, p *godwit.Promise[demo.Report]
 		report, err := p.Await(ctx)
 		done <- outcome{report, err}
 	}()
-	defer b.end()
 	tick := time.NewTicker(barEvery)
 	defer tick.Stop()
 	for {

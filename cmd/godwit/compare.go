@@ -45,12 +45,7 @@ was done once and every result arrived, and fails otherwise.`,
 		Example: `  godwit demo compare
   godwit demo compare --requests 500 --work 50ms --workers 8 --svg compare.svg
   godwit demo compare --output json | jq '.ways[] | {way, response: .response_p99_ms.median}'`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.NoArgs(cmd, args); err != nil {
-				return usageError{err}
-			}
-			return nil
-		},
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
 				return usageError{err}

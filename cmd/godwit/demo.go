@@ -29,6 +29,7 @@ const (
 type demoFlags struct {
 	db      string
 	listen  string
+	open    bool // to other machines
 	report  string
 	pace    time.Duration
 	workers int
@@ -62,6 +63,7 @@ goes on with a report that is not finished; one that is stays as it is, and a ne
 	}
 	cmd.Flags().StringVar(&f.db, "db", fromEnv("GODWIT_DB", "sqlite:godwit-demo.db"), "database, as sqlite:PATH (env GODWIT_DB)")
 	cmd.Flags().StringVar(&f.listen, "listen", fromEnv("GODWIT_LISTEN", "127.0.0.1:8080"), "HOST:PORT; port 0 picks one and prints it (env GODWIT_LISTEN)")
+	cmd.Flags().BoolVar(&f.open, "insecure-listen", false, "listen to other machines too, although nobody is asked who they are")
 	cmd.Flags().StringVar(&f.report, "report", "godwit-demo.md", "file to write the report to")
 	cmd.Flags().DurationVar(&f.pace, "pace", 500*time.Millisecond, "extra time each month takes; 0 for none")
 	cmd.Flags().IntVar(&f.workers, "workers", 4, "jobs run at a time")
@@ -82,8 +84,12 @@ func (f *demoFlags) check() error {
 	case f.report == "":
 		return errors.New("--report must name a file")
 	}
-	if _, _, err := net.SplitHostPort(f.listen); err != nil {
+	host, _, err := net.SplitHostPort(f.listen)
+	if err != nil {
 		return fmt.Errorf("--listen must be HOST:PORT, such as 127.0.0.1:8080: %w", err)
+	}
+	if ip := net.ParseIP(host); !f.open && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("--listen must be a loopback address such as 127.0.0.1:8080, got %s (--insecure-listen listens all the same)", f.listen)
 	}
 	if info, err := os.Stat(filepath.Dir(f.report)); err != nil || !info.IsDir() {
 		return fmt.Errorf("--report must be in a folder that exists, got %s", f.report)
@@ -93,7 +99,6 @@ func (f *demoFlags) check() error {
 
 func runDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 	say := newTeller(out)
-	say.intro()
 	store, err := openPatiently(ctx, f.db, say.waitsForDatabase)
 	if err != nil {
 		return err
@@ -133,7 +138,7 @@ func runDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 
 	report, err := watch(ctx, c, promise, newBar(out, f.killAt))
 	if cause := context.Cause(ctx); err != nil && cause != nil {
-		say.stopped("Start it again and it goes on.")
+		say.stopped("Start it again: it goes on.")
 		return cause
 	}
 	if err != nil {

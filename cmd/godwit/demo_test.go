@@ -134,7 +134,7 @@ func TestDemoKilledTwiceFinishesWithoutRepeating(t *testing.T) {
 	}
 
 	out, err = program(t.Context(), t, dir, "demo", "--once", "--pace", "0").CombinedOutput()
-	if text := string(out); err != nil || !strings.Contains(text, "is finished and stays in the database: nothing to resume. This is a new one.") ||
+	if text := string(out); err != nil || !strings.Contains(text, "succeeded) stays in the database: nothing to resume. This is a new one.") ||
 		!strings.Contains(text, "96 months in ") || strings.Contains(text, "Resumed") {
 		t.Errorf("a start after the end: %v\n%s", err, out)
 	}
@@ -194,7 +194,7 @@ func TestDemoStoppedBeforeTheReportTellsBySignal(t *testing.T) {
 	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
 		s := startDemo(t, dir, "--pace", "1m") // the months that run are given back
 		s.until(`^ +0 of 96 months, `)
-		if code := s.signalled(signal); code != want || !strings.Contains(s.text.String(), "Start it again and it goes on.") {
+		if code := s.signalled(signal); code != want || !strings.Contains(s.text.String(), "Start it again: it goes on.") {
 			t.Errorf("%s ended the demo with %d, want %d:\n%s", signal, code, want, s.text.String())
 		}
 	}
@@ -252,6 +252,7 @@ func TestCommandLine(t *testing.T) {
 		{"no workers", []string{"demo", "--workers", "0"}, exitUsage, "--workers must be between 1 and 1000", ""},
 		{"killed too late", []string{"demo", "--kill-at", "97"}, exitUsage, "--kill-at must be between 0 and 96", ""},
 		{"listening nowhere", []string{"demo", "--listen", "8080"}, exitUsage, "--listen must be HOST:PORT", ""},
+		{"listening to all", []string{"demo", "--listen", "0.0.0.0:8080"}, exitUsage, "--listen must be a loopback address", ""},
 		{"report nowhere", []string{"demo", "--report", "no/such/folder/x.md"}, exitUsage, "--report must be in a folder that exists", ""},
 		{"too many arguments", []string{"demo", "now"}, exitUsage, "now", ""},
 		{"unknown database", []string{"demo", "--db", "oracle:x"}, exitFailed, "oracle", ""},

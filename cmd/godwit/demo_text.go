@@ -32,11 +32,6 @@ func isTerminal(out io.Writer) bool {
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
-func (t *teller) intro() {
-	fmt.Fprint(t.out, "One job fans out a child for each month of the weather in Seattle and New York,\n"+
-		"retries those that fail, awaits all 96 and writes a report.\n\n")
-}
-
 func (t *teller) waitsForDatabase(url string) {
 	fmt.Fprintf(t.out, "Another process works with %s: waiting for it to let go.\n", url)
 }
@@ -47,21 +42,20 @@ func (t *teller) takesFreePort(why error) {
 
 // found says what was there at the start, and what becomes of it.
 func (t *teller) found(p demo.Progress, f demoFlags) {
-	switch {
-	case p.Report.IsZero():
-		return
-	case p.Unfinished():
+	if p.Unfinished() {
 		fmt.Fprintf(t.out, "%s %d of %d months are done. Going on.\n", t.bold("Found an unfinished report:"), len(p.Finished), demo.Months)
 		if p.Args != (demo.ReportArgs{Path: f.report, Pace: f.pace}) {
 			fmt.Fprintf(t.out, "It keeps what it was started with: --report %s --pace %s.\n", p.Args.Path, p.Args.Pace)
 		}
-	case p.State == godwit.StateSucceeded:
-		fmt.Fprintf(t.out, "The report of %s is finished and stays in the database: nothing to resume. This is a new one.\n",
-			p.At.Local().Format("2 January, 15:04"))
-	default:
-		fmt.Fprintf(t.out, "The report of %s was %s: nothing to resume. This is a new one.\n", p.At.Local().Format("2 January, 15:04"), p.State)
+		fmt.Fprintln(t.out)
+		return
 	}
-	fmt.Fprintln(t.out)
+	if !p.Report.IsZero() {
+		fmt.Fprintf(t.out, "The last report (%s, %s) stays in the database: nothing to resume. This is a new one.\n",
+			p.At.Local().Format("2 January, 15:04:05"), p.State)
+	}
+	fmt.Fprint(t.out, "One job fans out a child for each month of the weather in Seattle and New York,\n"+
+		"retries those that fail, awaits all 96 and writes a report.\n\n")
 }
 
 func (t *teller) start(db, url string, id godwit.ID) {
