@@ -28,6 +28,7 @@ const (
 	readyTimeout          = 2 * time.Second
 	retryAfter            = "1"              // seconds
 	actTimeout            = 30 * time.Second // for a call, waits aside
+	itemsPageBytes        = 8 << 20          // of a page of items, after which it ends
 	emptyBytesMax         = 4 << 10          // of a body where none is needed
 	writeTimeout          = 30 * time.Second // for an answer to be taken, and
 	writeTimeoutPerMiB    = 10 * time.Second // for each MiB of it

@@ -25,12 +25,14 @@
 //
 // # What is bounded
 //
-// Bodies, each and all together, pages, batches, waits and those who wait. Time is the server's: give it ReadHeaderTimeout,
-// ReadTimeout and IdleTimeout against slow clients. A WriteTimeout must be longer than WaitMax. To stop without waiting for those who
-// wait, end the context that the server's BaseContext gives: they are then answered with the job as it stands.
+// Bodies, each and all together, pages, batches, waits, those who wait, and how long an answer may take to be read. Reading requests is
+// the server's: give it ReadHeaderTimeout, ReadTimeout and IdleTimeout against slow clients. A WriteTimeout must be longer than WaitMax.
+// A call that has been read is carried out, whether or not its sender is still there. When the server is shut down
+// ([net/http.Server.Shutdown]) those who wait are answered with the job as it stands.
 //
 // # Who may call
 //
-// Whoever reaches the handler: bind it to the loopback interface or put a proxy with authentication before it. Browsers are
-// kept from calling on behalf of other sites ([net/http.CrossOriginProtection]).
+// Whoever reaches the handler: bind it to the loopback interface or put a proxy with authentication before it. Browsers are kept from
+// calling on behalf of other sites ([net/http.CrossOriginProtection]), over the loopback interface also by a name that is made to point
+// there: see [Config].Hosts.
 package httpapi

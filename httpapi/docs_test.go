@@ -1,12 +1,14 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/httpapi"
 )
 
@@ -91,13 +93,20 @@ func TestTheDocumentNamesTheCodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	codesDocument, err := os.ReadFile("../docs/errors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	codes := regexp.MustCompile(`godwit\.Code = "([a-z_]+)"`).FindAllStringSubmatch(string(source), -1)
 	if len(codes) < 5 {
 		t.Fatalf("found only %d codes in problem.go", len(codes))
 	}
 	for _, m := range codes {
 		if !strings.Contains(document(t), "`"+m[1]+"`") {
-			t.Errorf("code %s is not in the document", m[1])
+			t.Errorf("code %s is not in docs/http.md", m[1])
+		}
+		if row := fmt.Sprintf("| %d | `%s` |", httpapi.StatusOf(godwit.Code(m[1])), m[1]); !strings.Contains(string(codesDocument), row) {
+			t.Errorf("docs/errors.md has no row %q", row)
 		}
 	}
 }

@@ -83,8 +83,8 @@ func listAttempts(ctx context.Context, r *request, _ none) (*answer, error) {
 	return &answer{body: wire.Attempts{Attempts: wire.AttemptsOf(attempts)}}, nil
 }
 
-// rows reads a page of what is counted from 1: the next cursor is the last row's number when the page is full.
-func rows[T any](ctx context.Context, r *request, read func(context.Context, godwit.ID, int64, int) ([]T, error), seq func(T) int64, form func([]T, int64) any) (*answer, error) {
+// rows reads a page of what is counted from 1: the next cursor is the last row's number when there may be more.
+func rows[T any](ctx context.Context, r *request, read func(context.Context, godwit.ID, int64, int) (list []T, more bool, err error), seq func(T) int64, form func([]T, int64) any) (*answer, error) {
 	id, err := r.id()
 	if err != nil {
 		return nil, err
@@ -96,27 +96,51 @@ func rows[T any](ctx context.Context, r *request, read func(context.Context, god
 	if limit == 0 {
 		limit = godwit.PageDefault
 	}
-	list, err := read(ctx, id, after, limit)
+	list, more, err := read(ctx, id, after, limit)
 	if err != nil {
 		return nil, err
 	}
-	if len(list) < limit {
+	if !more {
 		return r.paged(form(list, 0), ""), nil
 	}
-	next := seq(list[limit-1])
+	next := seq(list[len(list)-1])
 	return r.paged(form(list, next), strconv.FormatInt(next, 10)), nil
 }
 
 func listLogs(ctx context.Context, r *request, _ none) (*answer, error) {
-	return rows(ctx, r, r.s.client.Logs, func(l godwit.LogLine) int64 { return l.Seq }, func(lines []godwit.LogLine, next int64) any {
+	read := func(ctx context.Context, id godwit.ID, after int64, limit int) ([]godwit.LogLine, bool, error) {
+		lines, err := r.s.client.Logs(ctx, id, after, limit)
+		return lines, len(lines) == limit, err
+	}
+	return rows(ctx, r, read, func(l godwit.LogLine) int64 { return l.Seq }, func(lines []godwit.LogLine, next int64) any {
 		return wire.Logs{Logs: append([]godwit.LogLine{}, lines...), Next: next}
 	})
 }
 
 func listItems(ctx context.Context, r *request, _ none) (*answer, error) {
-	return rows(ctx, r, r.s.client.Items, func(it godwit.Item) int64 { return it.Seq }, func(items []godwit.Item, next int64) any {
+	return rows(ctx, r, r.readItems, func(it godwit.Item) int64 { return it.Seq }, func(items []godwit.Item, next int64) any {
 		return wire.Items{Items: wire.ItemsOf(items), Next: next}
 	})
+}
+
+// readItems reads a page of items, some at a time. It ends early when the items are large, so that no page is.
+func (r *request) readItems(ctx context.Context, id godwit.ID, after int64, limit int) (list []godwit.Item, more bool, err error) {
+	for size := 0; len(list) < limit && size < itemsPageBytes; {
+		want := min(limit-len(list), itemsPageBytes/godwit.ItemMax)
+		part, err := r.s.client.Items(ctx, id, after, want)
+		if err != nil {
+			return nil, false, err
+		}
+		list = append(list, part...)
+		if len(part) < want {
+			return list, false, nil
+		}
+		for _, it := range part {
+			size += len(it.Data.Data)
+		}
+		after = part[len(part)-1].Seq
+	}
+	return list, true, nil
 }
 
 func explainJob(ctx context.Context, r *request, _ none) (*answer, error) {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -11,6 +14,7 @@ import (
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/httpclient"
+	"github.com/godwit-go/godwit/internal/model"
 )
 
 func TestTasksAndPromisesWorkOverHTTP(t *testing.T) {
@@ -285,6 +289,45 @@ func TestActsOnManyAreThoseOfTheLocalClient(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A page of large items is not larger than the server can hold for many; the client reads on.
+func TestLargeItemsComeInParts(t *testing.T) {
+	t.Parallel()
+	sent := make(chan int64, 16)
+	b := setup(t, model.New(model.Config{}), func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			next.ServeHTTP(answer, r)
+			sent <- int64(answer.Body.Len())
+			maps.Copy(w.Header(), answer.Header())
+			w.WriteHeader(answer.Code)
+			if _, err := answer.Body.WriteTo(w); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	p, err := flood.Submit(t.Context(), b.local, 300, godwit.SubmitOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Await(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	items, err := b.remote.Items(t.Context(), p.ID(), 1, 290)
+	if err != nil || len(items) != 290 || items[0].Seq != 2 || items[289].Seq != 291 {
+		t.Fatalf("read %d items, %v", len(items), err)
+	}
+	close(sent)
+	calls := 0
+	for size := range sent {
+		if calls++; size > 9<<20 {
+			t.Errorf("an answer had %d bytes", size)
+		}
+	}
+	if calls != 3 {
+		t.Errorf("it took %d calls, want 3", calls)
+	}
 }
 
 func TestConfigNamesWhatIsWrong(t *testing.T) {

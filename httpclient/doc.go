@@ -10,9 +10,9 @@
 // # Cut connections
 //
 // Reads are repeated, with pauses, for [Config].RetryFor. A submission is repeated too, with the ids that this package makes before the first
-// try, so that it happens once. So are cancels, pauses and resumes, of which two do what one does. A retry by hand, a
-// reschedule and a delete are repeated only when the server surely did not do them; otherwise the error is
-// [godwit.ErrOutcomeUnknown].
+// try, so that it happens once. So are cancels, pauses and resumes, of which two do what one does; a retry by hand, which names the run that
+// it follows; and a delete, after which the job is gone. What makes a job run at another time, and retries and deletes of many jobs, are
+// repeated only when the server surely did not do them; otherwise the error is [godwit.ErrOutcomeUnknown].
 //
 // # Errors
 //

@@ -65,10 +65,21 @@ func (c *Client) Logs(ctx context.Context, id godwit.ID, cursor int64, limit int
 	return p.Logs, err
 }
 
-// Items reads items that a job's handler emitted. See [godwit.Client.Items].
+// Items reads items that a job's handler emitted. See [godwit.Client.Items]. The server ends a page early when the items are large: the
+// rest of what was asked for follows in further calls.
 func (c *Client) Items(ctx context.Context, id godwit.ID, cursor int64, limit int) ([]godwit.Item, error) {
-	p, err := read[wire.Items](ctx, c, jobPath(id, "/items"), after(cursor, limit))
-	return wire.PlainItems(p.Items), err
+	var items []godwit.Item
+	for {
+		p, err := read[wire.Items](ctx, c, jobPath(id, "/items"), after(cursor, limit))
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, wire.PlainItems(p.Items)...)
+		if limit -= len(p.Items); p.Next == 0 || limit <= 0 {
+			return items, nil
+		}
+		cursor = p.Next
+	}
 }
 
 // Explain says why a job is not running. See [godwit.Client.Explain].

@@ -24,6 +24,7 @@ var (
 	broken = godwit.NewTask[string, string]("broken", godwit.Policy{})
 	block  = godwit.NewTask[int, int]("block", godwit.Policy{})
 	talk   = godwit.NewTask[int, int]("talk", godwit.Policy{})
+	flood  = godwit.NewTask[int, int]("flood", godwit.Policy{})
 )
 
 // bundle is a server's client and one that reaches it over HTTP.
@@ -60,6 +61,15 @@ func setup(t *testing.T, store godwit.Store, wrap func(http.Handler) http.Handle
 			}
 		}
 		godwit.SetProgress(ctx, int64(n), int64(n), "done")
+		return n, nil
+	})
+	godwit.Handle(c, flood, func(ctx context.Context, n int) (int, error) {
+		large := strings.Repeat("x", godwit.ItemMax-2)
+		for range n {
+			if err := godwit.Emit(ctx, large); err != nil {
+				return 0, err
+			}
+		}
 		return n, nil
 	})
 	if err := c.Start(context.WithoutCancel(t.Context())); err != nil {
