@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,9 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	path, err := realPath(config.Path)
 	if err != nil {
 		return nil, unusable(config.Path, err)
+	}
+	if err := checkHeader(path); err != nil { // before a lock file appears beside what is not ours
+		return nil, err
 	}
 	lock, err := acquire(ctx, path, config.LockWait)
 	if err != nil {
@@ -63,9 +67,6 @@ func realPath(path string) (string, error) {
 
 // start opens the writer, brings the file up to date and starts the group commit.
 func (s *Store) start(config Config) error {
-	if err := checkHeader(s.path); err != nil {
-		return err
-	}
 	c, err := connect(s.path, zs.OpenReadWrite|zs.OpenCreate)
 	if err != nil {
 		return toError(err)
@@ -172,18 +173,50 @@ func checkHeader(path string) error {
 	if err != nil {
 		return unusable(path, err)
 	}
-	head := make([]byte, 16)
+	head := make([]byte, headerBytes)
 	n, err := io.ReadFull(f, head)
 	if closed := f.Close(); closed != nil {
 		return unusable(path, closed)
 	}
+	head = head[:n]
 	switch {
 	case n == 0 && errors.Is(err, io.EOF):
 		return nil // empty: to be made
 	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return unusable(path, err)
-	case !bytes.Equal(head[:n], []byte("SQLite format 3\x00")):
+	case !bytes.HasPrefix(head, []byte("SQLite format 3\x00")):
 		return foreign(path, "is no SQLite database")
+	case n < headerBytes || binary.BigEndian.Uint32(head[headerAppID:]) == applicationID:
+		return nil
+	}
+	return checkContent(path)
+}
+
+// The header of an SQLite file, by sqlite.org/fileformat2.html.
+const (
+	headerBytes = 100
+	headerAppID = 68
+)
+
+// checkContent looks into a database that does not look like ours from the outside: it may be empty, or what makes it ours may not
+// have been written back yet.
+func checkContent(path string) (err error) {
+	db, err := zs.OpenConn(path, zs.OpenReadOnly)
+	if err != nil {
+		return toError(err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	c := &conn{db: db, multis: map[multiKey]*zs.Stmt{}}
+	app, err := number(c, "PRAGMA application_id")
+	if err != nil {
+		return toError(err)
+	}
+	tables, err := number(c, "SELECT count(*) FROM sqlite_schema")
+	if err != nil {
+		return toError(err)
+	}
+	if app != applicationID && (app != 0 || tables != 0) {
+		return foreign(path, "is the database of another program")
 	}
 	return nil
 }

@@ -118,17 +118,25 @@ func TestOpenRefusesWhatItCannotUse(t *testing.T) {
 		"a newer schema":     {Config{Path: database("c", "PRAGMA application_id = 1197766516", "PRAGMA user_version = 99")}, godwit.CodeCorrupt, "use the newer program"},
 		"a cut-off database": {Config{Path: file("cut", "SQLite format 3\x00abc")}, godwit.CodeCorrupt, ""},
 	}
+	foreign := map[string]string{}
+	for _, name := range []string{"text", "short", "a", "b"} {
+		foreign[name] = readFile(t, filepath.Join(dir, name))
+	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			s, err := Open(t.Context(), c.config)
 			if s != nil || !errors.Is(err, &godwit.Error{Code: c.code}) || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("got %v, want %s with %q", err, c.code, c.text)
 			}
 		})
 	}
-	if before := "Dear diary"; !strings.HasPrefix(readFile(t, filepath.Join(dir, "text")), before) {
-		t.Error("a foreign file was changed")
+	for name, before := range foreign {
+		if readFile(t, filepath.Join(dir, name)) != before {
+			t.Errorf("the foreign file %s was changed", name)
+		}
+		if _, err := os.Stat(filepath.Join(dir, name+".lock")); err == nil {
+			t.Errorf("a lock appeared beside the foreign file %s", name)
+		}
 	}
 }
 
