@@ -1,6 +1,7 @@
 package async
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -109,20 +110,27 @@ const levelCount = int(PriorityHigh-PriorityLow) + 1
 
 // level is the queue of one priority.
 type level struct {
-	queue *ring[job]
+	queue *ring[work]
 	space gate // submitters wait for room.
 }
 
-// job is one piece of work in a queue.
+// work is one piece of work in a queue.
+type work struct {
+	job    job
+	parent context.Context // of the job's context; nil when the job brings its own.
+}
+
+// job is what work does. It is a future with its function, or a function alone: that has no object of its own, as to allocate one
+// is a good part of what a small piece of work costs.
 type job interface {
+	// context gives the context by which the running work can be cancelled, or nil: then the worker makes one.
+	context() *taskContext
+
 	// run does the work and settles what came of it.
-	run(p *Pool)
+	run(p *Pool, task *taskContext)
 
 	// drop settles the job without doing it.
 	drop(p *Pool, err error)
-
-	// context gives the context by which the running work can be cancelled.
-	context() *taskContext
 }
 
 var _ owner = (*Pool)(nil)
@@ -151,7 +159,7 @@ func NewPool(cfg PoolConfig) (*Pool, error) {
 		crewGone:    make(chan struct{}),
 	}
 	for i := range p.levels {
-		p.levels[i].queue = newRing[job](cfg.Queue)
+		p.levels[i].queue = newRing[work](cfg.Queue)
 	}
 	p.least.Store(int64(cfg.WorkersMin))
 	p.most.Store(int64(cfg.Workers))

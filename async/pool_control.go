@@ -117,7 +117,7 @@ func (p *Pool) isQuiet() bool {
 	return p.accepted.Load() == ended
 }
 
-// endedInAll counts the jobs that have ended.
+// endedInAll counts the work that has ended.
 func (p *Pool) endedInAll() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -133,11 +133,11 @@ func (p *Pool) abandon() {
 	p.gaveUp.Store(true)
 	for i := range p.levels {
 		for {
-			j, ok := p.levels[i].queue.pop()
+			x, ok := p.levels[i].queue.pop()
 			if !ok {
 				break
 			}
-			j.drop(p, ErrPoolStopped)
+			x.job.drop(p, ErrPoolStopped)
 			p.finished(&p.ended)
 		}
 	}

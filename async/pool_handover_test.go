@@ -26,6 +26,15 @@ func inHandedPool(t *testing.T, name string, test func(t *testing.T, ctx context
 	})
 }
 
+// doOne does the next piece of work, which must be there.
+func (w *worker) doOne() {
+	x, ok := w.take()
+	if !ok {
+		panic("there is no work")
+	}
+	w.do(x)
+}
+
 func TestPoolHandover(t *testing.T) {
 	inHandedPool(t, "work that comes while the last worker leaves is not left lying", func(t *testing.T, ctx context.Context, p *Pool, w *worker) {
 		f, err := Submit(ctx, p, value(7)) // There is a worker, so none is started.
@@ -41,16 +50,16 @@ func TestPoolHandover(t *testing.T) {
 	inHandedPool(t, "work that was taken and not yet begun when Stop gave up is not begun", func(t *testing.T, ctx context.Context, p *Pool, w *worker) {
 		f, err := Submit(ctx, p, func(context.Context) (int, error) { t.Error("begun"); return 0, nil })
 		wantNoErr(t, err)
-		j := w.take()
+		x, _ := w.take()
 		p.abandon()
-		w.do(j)
+		w.do(x)
 		_, err = f.Await(ctx)
 		want(t, "error", err, ErrPoolStopped)
 	})
 	inHandedPool(t, "work that began just before Stop gave up is cancelled", func(t *testing.T, ctx context.Context, p *Pool, w *worker) {
 		f, err := Submit(ctx, p, func(ctx context.Context) (int, error) { p.abandon(); return 0, ctx.Err() })
 		wantNoErr(t, err)
-		w.do(w.take())
+		w.doOne()
 		_, err = f.Await(ctx)
 		wantErr(t, err, context.Canceled, ErrPoolStopped)
 	})
@@ -67,12 +76,12 @@ func TestPoolRoom(t *testing.T) {
 			onDone := func() <-chan struct{} {
 				go func() { second <- p.Go(ctx, sleeping) }()
 				synctest.Wait() // Now both wait for room, the first before the second.
-				w.do(w.take())
+				w.doOne()
 				cancel()
 				return own.Done()
 			}
 			if err := p.Go(&trapContext{Context: own, onDone: onDone}, func(context.Context) error { return nil }); err == nil {
-				w.do(w.take())
+				w.doOne()
 			}
 			synctest.Wait()
 			select {
@@ -81,7 +90,7 @@ func TestPoolRoom(t *testing.T) {
 			default:
 				t.Fatal("the second submitter waits though there is room")
 			}
-			w.do(w.take())
+			w.doOne()
 		}
 	})
 	inHandedPool(t, "nobody waits for room that there is, nor in a pool that stops", func(t *testing.T, ctx context.Context, p *Pool, w *worker) {
@@ -93,7 +102,7 @@ func TestPoolRoom(t *testing.T) {
 		p.stopping.Store(true)
 		wantNoErr(t, p.awaitRoom(timed, l))
 		want(t, "blocked", p.Stats().Blocked, 0)
-		w.do(w.take())
+		w.doOne()
 	})
 }
 
@@ -105,8 +114,8 @@ func TestPoolQuiet(t *testing.T) {
 		synctest.Wait()
 		drained := make(chan error, 1)
 		go func() { drained <- p.Drain(ctx) }()
-		j, _ := p.levels[PriorityHigh-PriorityNormal].queue.pop() // Without a word to those who wait for room.
-		w.do(j)
+		x, _ := p.levels[PriorityHigh-PriorityNormal].queue.pop() // Without a word to those who wait for room.
+		w.do(x)
 		synctest.Wait()
 		want(t, "drained", len(drained), 0)
 		cancel()
@@ -119,7 +128,7 @@ func TestPoolQuiet(t *testing.T) {
 			mustGo(t, p, sleeping)
 			own, cancel := context.WithCancel(ctx)
 			wantNoErr(t, p.Drain(&trapContext{Context: own, onDone: func() <-chan struct{} {
-				w.do(w.take())
+				w.doOne()
 				cancel()
 				return own.Done()
 			}}))

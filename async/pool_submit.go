@@ -22,7 +22,7 @@ func SubmitAt[T any](ctx context.Context, p *Pool, priority Priority, fn func(ct
 	j := &futureJob[T]{fn: fn}
 	j.future.owner = p
 	j.future.task.parent = ctx
-	if err := p.submit(ctx, priority, j); err != nil {
+	if err := p.submit(ctx, priority, work{job: j}); err != nil {
 		return nil, err
 	}
 	return &j.future, nil
@@ -36,13 +36,11 @@ func (p *Pool) Go(ctx context.Context, fn func(ctx context.Context) error) error
 // GoAt is [Pool.Go] with a priority.
 func (p *Pool) GoAt(ctx context.Context, priority Priority, fn func(ctx context.Context) error) error {
 	mustFunc(fn == nil, "Pool.Go")
-	j := &plainJob{fn: fn}
-	j.task.parent = ctx
-	return p.submit(ctx, priority, j)
+	return p.submit(ctx, priority, work{job: plainJob(fn), parent: ctx})
 }
 
-// submit queues a job, or says why not.
-func (p *Pool) submit(ctx context.Context, priority Priority, j job) error {
+// submit queues work, or says why not.
+func (p *Pool) submit(ctx context.Context, priority Priority, x work) error {
 	if priority < PriorityLow || priority > PriorityHigh {
 		return fmt.Errorf("async: the priority must be PriorityLow, PriorityNormal or PriorityHigh, got %d", priority)
 	}
@@ -50,9 +48,9 @@ func (p *Pool) submit(ctx context.Context, priority Priority, j job) error {
 		return cancelErr(ctx)
 	}
 	l := &p.levels[PriorityHigh-priority]
-	// Stop looks at accepted after it has set stopping, so either it sees this job or this job sees that it stops.
+	// Stop looks at accepted after it has set stopping, so either it sees this work or this call sees that it stops.
 	p.accepted.Add(1)
-	if err := p.enqueue(ctx, l, j); err != nil {
+	if err := p.enqueue(ctx, l, x); err != nil {
 		p.accepted.Add(-1)
 		p.quiet.wakeAll()
 		return err
@@ -63,12 +61,12 @@ func (p *Pool) submit(ctx context.Context, priority Priority, j job) error {
 	return nil
 }
 
-func (p *Pool) enqueue(ctx context.Context, l *level, j job) error {
+func (p *Pool) enqueue(ctx context.Context, l *level, x work) error {
 	for {
 		if p.stopping.Load() {
 			return ErrPoolStopped
 		}
-		if l.queue.push(j) {
+		if l.queue.push(x) {
 			return nil
 		}
 		switch p.overflow {
@@ -78,7 +76,7 @@ func (p *Pool) enqueue(ctx context.Context, l *level, j job) error {
 		case OverflowDropOldest:
 			if oldest, ok := l.queue.pop(); ok {
 				p.dropped.Add(1)
-				oldest.drop(p, ErrDropped)
+				oldest.job.drop(p, ErrDropped)
 				p.finished(&p.ended)
 			}
 		default:
@@ -108,7 +106,7 @@ func (p *Pool) awaitRoom(ctx context.Context, l *level) error {
 	}
 }
 
-// finished counts a job that has ended, in one of the counters that endedInAll adds up.
+// finished counts work that has ended, in one of the counters that endedInAll adds up.
 func (p *Pool) finished(counter *atomic.Int64) {
 	counter.Add(1)
 	if p.quiet.sleeping.Load() > 0 {
@@ -116,13 +114,15 @@ func (p *Pool) finished(counter *atomic.Int64) {
 	}
 }
 
-// futureJob is work with a future.
+// futureJob is the job that gives a future of T.
 type futureJob[T any] struct {
 	future Future[T]
 	fn     func(context.Context) (T, error)
 }
 
-func (j *futureJob[T]) run(*Pool) {
+func (j *futureJob[T]) context() *taskContext { return &j.future.task }
+
+func (j *futureJob[T]) run(*Pool, *taskContext) {
 	fn := j.fn
 	j.fn = nil // The future may be kept for long; what fn holds need not.
 	j.future.run(fn)
@@ -136,17 +136,14 @@ func (j *futureJob[T]) drop(_ *Pool, err error) {
 	}
 }
 
-func (j *futureJob[T]) context() *taskContext { return &j.future.task }
-
 // plainJob is work without a future.
-type plainJob struct {
-	task taskContext
-	fn   func(context.Context) error
-}
+type plainJob func(ctx context.Context) error
 
-func (j *plainJob) run(p *Pool) {
-	if j.task.Err() != nil {
-		j.drop(p, cancelErr(&j.task))
+func (plainJob) context() *taskContext { return nil }
+
+func (fn plainJob) run(p *Pool, task *taskContext) {
+	if task.Err() != nil {
+		fn.drop(p, cancelErr(task))
 		return
 	}
 	err := ErrGoexit
@@ -154,19 +151,15 @@ func (j *plainJob) run(p *Pool) {
 		if r := recover(); r != nil {
 			err = newPanicError(r)
 		}
-		j.task.over()
+		task.over()
 		if err != nil {
-			p.failed.Add(1)
-			p.report([]error{err})
+			fn.drop(p, err)
 		}
 	}()
-	err = j.fn(&j.task)
+	err = fn(task)
 }
 
-func (j *plainJob) drop(p *Pool, err error) {
-	j.task.over()
+func (plainJob) drop(p *Pool, err error) {
 	p.failed.Add(1)
 	p.report([]error{err})
 }
-
-func (j *plainJob) context() *taskContext { return &j.task }

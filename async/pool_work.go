@@ -1,20 +1,22 @@
 package async
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 )
 
 // worker is one goroutine of a pool.
 type worker struct {
-	pool    *Pool
-	current atomic.Pointer[taskContext] // the work that it does, or did last; nil while it sleeps.
-	busy    bool
-	takes   int // counts, for the turn of the lower priorities.
-	self    *sleeper
-	timer   *time.Timer
+	pool     *Pool
+	current  atomic.Pointer[taskContext] // of the work that it does, or did last; nil while it sleeps.
+	busy     bool
+	takes    int           // counts, for the turn of the lower priorities.
+	contexts []taskContext // made and not yet used.
+	self     *sleeper
+	timer    *time.Timer
 
-	// ended counts the jobs that this worker has done, on a cache line of its own: the workers would wait for one another if they
+	// ended counts the work that this worker has done, on a cache line of its own: the workers would wait for one another if they
 	// all counted in one place. It goes into the pool's when the worker leaves.
 	_     [64]byte
 	ended atomic.Int64
@@ -24,12 +26,12 @@ type worker struct {
 // lowFirst is how often a worker looks at the lower priorities first.
 const lowFirst = 16
 
-// work takes jobs and does them until the worker is not needed any more.
+// work takes work and does it until the worker is not needed any more.
 func (w *worker) work() {
 	p := w.pool
 	defer func() {
 		if w.busy {
-			// The job has ended this goroutine, by Goexit. Another one goes on in its place.
+			// The work has ended this goroutine, by Goexit. Another one goes on in its place.
 			w.busy = false
 			p.finished(&w.ended)
 			go w.work()
@@ -39,37 +41,55 @@ func (w *worker) work() {
 		if p.redundant() && p.dismiss(w) {
 			return
 		}
-		j := w.take()
-		if j == nil {
+		x, ok := w.take()
+		if !ok {
 			var timely bool
-			if j, timely = w.wait(); !timely && p.retire(w) {
+			if x, ok, timely = w.wait(); !timely && p.retire(w) {
 				return
 			}
 		}
-		if j != nil {
-			w.do(j)
+		if ok {
+			w.do(x)
 		}
 	}
 }
 
-func (w *worker) do(j job) {
-	w.current.Store(j.context())
+func (w *worker) do(x work) {
+	task := x.job.context()
+	if task == nil {
+		task = w.newContext(x.parent)
+	}
+	w.current.Store(task)
 	w.busy = true
 	if w.pool.gaveUp.Load() {
-		// Either abandon has seen the job as current, or this worker sees that it has given up.
-		j.drop(w.pool, ErrPoolStopped)
+		// Either abandon has seen the task as current, or this worker sees that it has given up.
+		x.job.drop(w.pool, ErrPoolStopped)
 	} else {
-		j.run(w.pool)
+		x.job.run(w.pool, task)
 	}
 	w.busy = false
 	w.pool.finished(&w.ended)
 }
 
-// take takes the most urgent job. It gives nil when there is none or the pool is paused.
-func (w *worker) take() job {
+// contextsMade is how many contexts a worker makes at once.
+const contextsMade = 16
+
+// newContext gives a context for work without a future. Each is used once, as the work may keep it.
+func (w *worker) newContext(parent context.Context) *taskContext {
+	if len(w.contexts) == 0 {
+		w.contexts = make([]taskContext, contextsMade)
+	}
+	task := &w.contexts[0]
+	w.contexts = w.contexts[1:]
+	task.parent = parent
+	return task
+}
+
+// take takes the most urgent work. It gives none when there is none or the pool is paused.
+func (w *worker) take() (x work, ok bool) {
 	p := w.pool
 	if p.held() {
-		return nil
+		return x, false
 	}
 	w.takes++
 	lowerFirst := w.takes%lowFirst == 0
@@ -78,30 +98,31 @@ func (w *worker) take() job {
 		if lowerFirst {
 			l = &p.levels[levelCount-1-i]
 		}
-		if j, ok := l.queue.pop(); ok {
+		if x, ok = l.queue.pop(); ok {
 			l.space.wake()
-			return j
+			return x, true
 		}
 	}
-	return nil
+	return x, false
 }
 
-// wait waits for a job, or for a reason to leave. It returns false when nothing came in the time that workers wait for.
-func (w *worker) wait() (j job, timely bool) {
+// wait waits for work, or for a reason to leave. timely is false when nothing came in the time that workers wait for.
+func (w *worker) wait() (x work, ok, timely bool) {
 	p := w.pool
 	w.current.Store(nil)
+	w.contexts = nil // They would keep alive what the contexts before them hold.
 	if w.timer == nil {
 		w.timer = time.NewTimer(p.idleTimeout)
 		w.timer.Stop()
 	}
 	timely = p.hungry.waitFor(w.self, func() bool {
-		j = w.take()
-		return j != nil || p.redundant()
+		x, ok = w.take()
+		return ok || p.redundant()
 	}, w.timer, p.idleTimeout)
-	if j != nil && p.queued() > 0 && !p.hungry.wake() {
+	if ok && p.queued() > 0 && !p.hungry.wake() {
 		p.grow() // Submitters count on a worker that searches, but this one has found its work.
 	}
-	return j, timely
+	return x, ok, timely
 }
 
 // queued says how much work there is for workers to take.
