@@ -1,12 +1,17 @@
 package async
 
-import "sync/atomic"
+import (
+	"math/bits"
+	"sync/atomic"
+)
 
 // ring is a bounded queue for many producers and consumers that takes no lock (D. Vyukov, "Bounded MPMC queue"). Each slot
-// carries the position at which it is next to be used: pos when it is free for the push at pos, pos+1 when it holds that item.
+// carries the turn at which it is next to be used: in the nth round through the slots, counted from 0, it is free at the turn 2n and
+// holds an item at 2n+1. So a new ring needs no setting up.
 type ring[T any] struct {
 	slots []ringSlot[T]
 	mask  uint64
+	bits  int   // log2 of len(slots)
 	limit int64 // how many items it may hold; at most len(slots).
 
 	_    [64]byte // Producers and consumers write to lines of their own.
@@ -24,28 +29,27 @@ type ringSlot[T any] struct {
 // newRing makes a ring that holds up to limit items, which must be at least 1.
 func newRing[T any](limit int) *ring[T] {
 	size := ringSize(limit)
-	r := &ring[T]{slots: make([]ringSlot[T], size), mask: uint64(size - 1), limit: int64(limit)}
-	for i := range r.slots {
-		r.slots[i].at.Store(uint64(i))
-	}
-	return r
+	return &ring[T]{slots: make([]ringSlot[T], size), mask: uint64(size - 1), bits: bits.TrailingZeros(uint(size)), limit: int64(limit)}
 }
 
-// ringSize gives the number of slots: a power of two, and at least 2, since with one slot free and filled would look the same.
+// ringSize gives the number of slots: a power of two.
 func ringSize(limit int) int {
-	size := 2
+	size := 1
 	for size < limit {
 		size *= 2
 	}
 	return size
 }
 
+// turn is that of a free slot in the round of pos.
+func (r *ring[T]) turn(pos uint64) uint64 { return pos >> r.bits << 1 }
+
 // push adds an item. It returns false when the ring is full.
 func (r *ring[T]) push(item T) bool {
 	for {
 		pos := r.tail.Load()
 		slot := &r.slots[pos&r.mask]
-		switch diff := int64(slot.at.Load() - pos); {
+		switch diff := int64(slot.at.Load() - r.turn(pos)); {
 		case diff < 0:
 			return false
 		case diff > 0:
@@ -56,7 +60,7 @@ func (r *ring[T]) push(item T) bool {
 		}
 		if r.tail.CompareAndSwap(pos, pos+1) {
 			slot.item = item
-			slot.at.Store(pos + 1)
+			slot.at.Store(r.turn(pos) + 1)
 			return true
 		}
 	}
@@ -68,7 +72,7 @@ func (r *ring[T]) pop() (item T, ok bool) {
 	for {
 		pos := r.head.Load()
 		slot := &r.slots[pos&r.mask]
-		switch diff := int64(slot.at.Load() - (pos + 1)); {
+		switch diff := int64(slot.at.Load() - r.turn(pos) - 1); {
 		case diff < 0:
 			return item, false
 		case diff > 0:
@@ -78,7 +82,7 @@ func (r *ring[T]) pop() (item T, ok bool) {
 			item = slot.item
 			var zero T
 			slot.item = zero
-			slot.at.Store(pos + uint64(len(r.slots)))
+			slot.at.Store(r.turn(pos) + 2)
 			return item, true
 		}
 	}
@@ -93,5 +97,5 @@ func (r *ring[T]) len() int {
 // full says whether a push would fail now.
 func (r *ring[T]) full() bool {
 	pos := r.tail.Load()
-	return int64(pos-r.head.Load()) >= r.limit || int64(r.slots[pos&r.mask].at.Load()-pos) < 0
+	return int64(pos-r.head.Load()) >= r.limit || int64(r.slots[pos&r.mask].at.Load()-r.turn(pos)) < 0
 }
