@@ -71,7 +71,7 @@ func prepare(ctx context.Context, conf *config.Config, log *slog.Logger) (*works
 	if err != nil {
 		return nil, err
 	}
-	c, err := godwit.New(store, clientConfig(conf, log))
+	c, err := godwit.New(instrument(store), clientConfig(conf, log))
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
@@ -80,6 +80,7 @@ func prepare(ctx context.Context, conf *config.Config, log *slog.Logger) (*works
 	if conf.Tasks.HTTPEnabled {
 		w.closeHTTP = builtin.HandleHTTP(c, conf.Tasks.HTTP)
 	}
+	handleInstrumented(c)
 	if _, ok := conf.Queues[godwit.QueueDefault]; !ok {
 		log.Warn("godwit: the queue default is not worked here", "queues", slices.Sorted(maps.Keys(conf.Queues)))
 	}

@@ -23,6 +23,10 @@ const (
 	RuleForgotten Rule = "acknowledged is durable: a settle that was acknowledged is not forgotten"
 	RuleAgain     Rule = "a finished job does not run again, unless somebody retries it"
 	RuleCause     Rule = "a job runs again only for a recorded cause"
+	RuleCounts    Rule = "attempts, crashes and releases are counted as what happened, and a crash only when the worker died"
+	RuleCancelled Rule = "a job whose cancel was acknowledged starts no further run"
+	RuleEarly     Rule = "nothing starts before its time"
+	RuleOrder     Rule = "what happens to a job happens in order"
 	RuleChild     Rule = "a child is submitted once, however often its parent runs"
 	RuleKey       Rule = "submissions with one idempotency key make one job"
 	RuleUnique    Rule = "one unfinished job at a time holds a unique key"
@@ -47,7 +51,9 @@ type Report struct {
 
 // Check holds the log against the jobs of the drained database, of which finals must have every one.
 func Check(events []Event, finals []Final) Report {
-	c := &checker{events: events, jobs: map[godwit.ID]*history{}}
+	c := &checker{
+		events: events, jobs: map[godwit.ID]*history{}, lives: map[godwit.ID]int{}, ends: map[int]entry{}, rescues: map[godwit.ID]int{},
+	}
 	for i, e := range events {
 		c.index(i, e)
 	}
@@ -61,7 +67,8 @@ func Check(events []Event, finals []Final) Report {
 	for _, h := range c.sorted() {
 		for _, rule := range []func(*history){
 			c.checkOrigin, c.checkLost, c.checkResult, c.checkWinner, c.checkOnce, c.checkGrows, c.checkZombie, c.checkForgotten,
-			c.checkAgain, c.checkCause, c.checkID,
+			c.checkAgain, c.checkCause, c.checkID, c.checkCounts, c.checkCrashes, c.checkCancelled, c.checkEarly, c.checkOrder,
+			c.checkTimes,
 		} {
 			rule(h)
 		}
@@ -77,6 +84,10 @@ type checker struct {
 	events []Event
 	jobs   map[godwit.ID]*history
 	found  []Violation
+
+	lives   map[godwit.ID]int // of the process that had a session
+	ends    map[int]entry     // of lives
+	rescues map[godwit.ID]int // places in the log where sessions were ended because their leases were over
 }
 
 // history is what the log and the database say of one job.
@@ -84,17 +95,18 @@ type history struct {
 	id    godwit.ID
 	final *Final // nil: the database has no such job
 
-	asked    []entry // submissions under this id
-	met      []entry // acknowledged submissions that this job answered
-	claimed  []entry
-	started  []entry
-	effects  []entry
-	settling []entry
-	settled  []entry
-	cancels  []entry
-	retrying []entry
-	observed []entry
-	facts    []fact // derived
+	asked     []entry // submissions under this id
+	met       []entry // acknowledged submissions that this job answered
+	claimed   []entry
+	started   []entry
+	effects   []entry
+	settling  []entry
+	settled   []entry
+	cancels   []entry
+	retrying  []entry
+	hastening []entry
+	observed  []entry
+	facts     []fact // derived
 }
 
 // entry is an event at its place in the log.
@@ -107,7 +119,7 @@ type entry struct {
 type fact struct {
 	at     int
 	state  godwit.State
-	run    int64  // of a settle, otherwise 0
+	run    int64  // the newest of the job at that time
 	result string // of an observed success
 	code   godwit.Code
 	by     Kind
@@ -123,7 +135,15 @@ func (c *checker) history(id godwit.ID) *history {
 }
 
 func (c *checker) index(at int, e Event) {
-	if e.Kind == Submitting || e.Kind == Submitted {
+	switch e.Kind {
+	case Life:
+		c.ends[e.Life] = entry{at, e}
+	case Rescued:
+		c.rescues[e.Session] = at
+	case Claimed:
+		c.lives[e.Session] = e.Life
+	}
+	if !e.Asked.IsZero() {
 		h := c.history(e.Asked)
 		h.asked = append(h.asked, entry{at, e})
 		if e.Kind == Submitted && e.Code == "" {
@@ -138,7 +158,7 @@ func (c *checker) index(at int, e Event) {
 	h := c.history(e.Job)
 	lists := map[Kind]*[]entry{
 		Claimed: &h.claimed, Started: &h.started, Effect: &h.effects, Settling: &h.settling, Settled: &h.settled,
-		Cancelled: &h.cancels, Retrying: &h.retrying, Observed: &h.observed,
+		Cancelled: &h.cancels, Retrying: &h.retrying, Hastening: &h.hastening, Observed: &h.observed,
 	}
 	if list := lists[e.Kind]; list != nil {
 		*list = append(*list, entry{at, e})
@@ -168,12 +188,12 @@ func factsOf(h *history) (facts []fact) {
 	}
 	for _, e := range h.cancels {
 		if e.Code == "" && isFinal(e.State) {
-			facts = append(facts, fact{at: e.at, state: e.State, by: e.Kind})
+			facts = append(facts, fact{at: e.at, state: e.State, run: e.Run, by: e.Kind})
 		}
 	}
 	for _, e := range h.observed {
 		if isFinal(e.State) {
-			facts = append(facts, fact{at: e.at, state: e.State, result: e.Result, code: e.Code, by: e.Kind})
+			facts = append(facts, fact{at: e.at, state: e.State, run: e.Run, result: e.Result, code: e.Code, by: e.Kind})
 		}
 	}
 	slices.SortFunc(facts, func(a, b fact) int { return a.at - b.at })

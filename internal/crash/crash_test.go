@@ -1,124 +1,115 @@
 //go:build unix
 
-package crash
+package crash_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/godwit-go/godwit/sqlite"
+	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/crash"
+	"github.com/godwit-go/godwit/open"
 )
 
 var (
-	rounds = flag.Int("rounds", 7, "rounds of kill -9; a quarter as many lose power, a tenth as many are stopped past the lease")
+	rounds = flag.Int("rounds", 5, "rounds of kill -9; a quarter as many lose power, a tenth as many each are stopped past the lease and told to end")
 	seed   = flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the rounds; what happens in them is up to the scheduler")
 )
 
-// linesMax is how long a life may last that does not come to the point where it is to die. A short run has no time to wait for
-// what is rare.
-func linesMax(rounds int) int {
-	if rounds < 100 {
-		return 800
-	}
-	return 6000
-}
-
-// round is one life of the program and how it ends.
-type round struct {
-	point string // where the program kills itself; empty: the harness does it
-	nth   int
-	lines int  // of the log, after which the harness kills it all the same
-	power bool // then power is lost
-	stop  bool // before that it is stopped past its lease
-	lie   bool // the disk that loses power has synced nothing
-}
-
-// killPoints are the points of which every long run meets each, the likeliest first.
-func killPoints() []string {
-	return append([]string{
-		"mid-job", "after-effect", "write-wal", "before-sync-wal", "after-sync-wal", "write-db", "before-sync-db", "after-sync-db",
-	}, storePoints...)
-}
-
-// timesOf bounds how often the program passes a point before it dies there: what a life does seldom kills it soon.
-func timesOf(point string) int {
-	switch point {
-	case "after-rescue", "after-retry":
-		return 1
-	case "after-cancel", "after-resume", "after-heartbeat", "before-sync-db", "after-sync-db":
-		return 2
-	case "write-wal":
-		return 300
-	case "write-db":
-		return 30
-	}
-	return 12
-}
-
-// plan draws the rounds. The first one makes the file, and neither stops nor loses power.
-func plan(rng *rand.Rand, n int) []round {
-	points := killPoints()
-	rng.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
-	var all []round
-	for i := range n {
-		r := round{lines: 1 + rng.IntN(linesMax(n)/4)}
-		if i%2 == 1 {
-			r.point, r.lines = points[i/2%len(points)], linesMax(n)
-			r.nth = 1 + rng.IntN(timesOf(r.point))
-		}
-		all = append(all, r)
-	}
-	for i := range max(n/4, 2) {
-		r := round{lines: 1 + rng.IntN(linesMax(n)/4), power: true}
-		if i%2 == 1 {
-			r.point, r.lines = []string{"write-wal", "write-db"}[i/2%2], linesMax(n)
-			r.nth = 1 + rng.IntN(timesOf(r.point))
-		}
-		all = append(all, r)
-	}
-	for range max(n/10, 1) {
-		all = append(all, round{lines: 50 + rng.IntN(150), stop: true})
-	}
-	rng.Shuffle(len(all)-1, func(i, j int) { all[i+1], all[j+1] = all[j+1], all[i+1] })
-	return all
-}
-
-// harness runs the rounds on one file.
-type harness struct {
-	t   *testing.T
-	dir string
-	rng *rand.Rand
-	n   int // lives so far
-
-	dropped int   // bytes that lost power took
-	damage  error // what a disk that lies about syncing did to the file
-}
+// long runs have the time to wait for what is rare.
+func long() bool { return *rounds >= 100 }
 
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	t.Logf("-rounds=%d -seed=%d", *rounds, *seed)
-	h := &harness{t: t, dir: t.TempDir(), rng: rand.New(rand.NewPCG(*seed, 0))}
-	for _, r := range plan(h.rng, *rounds) {
+	h := newHarness(newFileCluster(t, *seed))
+	for _, r := range plan(rand.New(rand.NewPCG(*seed, 1)), *rounds) {
+		began := time.Now()
 		h.run(r)
+		t.Logf("%+v: %v", r, time.Since(began).Round(time.Millisecond))
+		if t.Failed() {
+			break
+		}
 	}
-	h.drain()
-	events, err := ReadLog(logIn(h.dir), 0)
-	if err != nil {
-		t.Fatal(err)
+	report := h.finish()
+	t.Logf("\n%s%-34s %d bytes written and not synced\n", report.Figures, "lost power took", h.dropped)
+	for _, point := range killPoints() {
+		if *rounds >= 200 && report.Figures.Ends[point] == 0 {
+			t.Errorf("no life ended at %s", point)
+		}
 	}
-	report := Check(events, finals(t, databaseIn(h.dir)))
+	if report.Figures.Acknowledged == 0 || report.Figures.Runs == 0 {
+		t.Error("nothing happened")
+	}
+}
+
+// TestLyingDiskIsCaught plants a fault: the disk says that it has synced, and has not. Either the file is found damaged, or what
+// was acknowledged is found lost.
+func TestLyingDiskIsCaught(t *testing.T) {
+	t.Parallel()
+	h := newHarness(newFileCluster(t, *seed))
+	h.run(round{kind: kill, lines: 50})
+	h.endDriver() // of the users, none is to wait for what is lost
+	before, _, err := crash.ReadLog(h.c.path)
+	h.must(err)
+	h.driver = drive(h.ctx, h.c)
+	h.run(round{kind: power, lines: 300, lie: true})
+	h.endDriver()
+	if h.damage != nil {
+		t.Log("caught:", h.damage)
+		return
+	}
+	events, _, err := crash.ReadLog(h.c.path)
+	h.must(err)
+	lost := 0
+	for _, v := range crash.Check(events[len(before):], h.finals()).Violations {
+		if v.Rule == crash.RuleLost {
+			lost++
+		}
+	}
+	if lost == 0 {
+		t.Error("nothing was lost")
+	}
+}
+
+// newHarness drives a cluster, without servers yet.
+func newHarness(c *cluster) *harness {
+	h := &harness{c: c}
+	h.ctx, h.cancel = context.WithCancel(c.t.Context())
+	h.driver = drive(h.ctx, c)
+	return h
+}
+
+// endDriver makes the users go away.
+func (h *harness) endDriver() {
+	h.cancel()
+	h.driver.work.Wait()
+	h.ctx, h.cancel = context.WithCancel(h.c.t.Context())
+}
+
+// finish lives the last life, which works off everything and ends in good order, and checks what it left.
+func (h *harness) finish() crash.Report {
+	t := h.c.t
+	t.Helper()
+	defer h.cancel()
+	if t.Failed() {
+		h.endDriver()
+	} else {
+		s := h.start(round{kind: stop})
+		h.driver.finish(h.ctx)
+		h.stopInOrder(s)
+	}
+	events, cut, err := crash.ReadLog(h.c.path)
+	h.must(err)
+	if deaths := h.c.lives; cut > deaths {
+		t.Errorf("%d lines of the log are cut off, and there were only %d deaths", cut, deaths)
+	}
+	report := crash.Check(events, h.finals())
 	for i, v := range report.Violations {
 		if i == 50 {
 			t.Errorf("... %d violations in all", len(report.Violations))
@@ -127,176 +118,67 @@ func TestCrash(t *testing.T) {
 		t.Error(v)
 		h.show(events, v)
 	}
-	t.Logf("\n%s%-34s %d bytes written and not synced\n", report.Figures, "lost power took", h.dropped)
-	h.meetPoints(report.Figures)
-	if report.Figures.Acknowledged == 0 || report.Figures.Runs == 0 {
-		t.Error("nothing happened")
-	}
-}
-
-// meetPoints wants each point met in a run that is long enough.
-func (h *harness) meetPoints(f Figures) {
-	for _, point := range killPoints() {
-		if *rounds >= 200 && f.Ends[point] == 0 {
-			h.t.Errorf("no life ended at %s", point)
-		}
-	}
-}
-
-// TestLyingDiskIsCaught plants a fault: the disk says that it has synced, and has not. Either the file is found damaged, or what
-// was acknowledged is found lost.
-func TestLyingDiskIsCaught(t *testing.T) {
-	t.Parallel()
-	h := &harness{t: t, dir: t.TempDir(), rng: rand.New(rand.NewPCG(*seed, 1))}
-	h.run(round{lines: 50})
-	h.run(round{lines: 200, power: true, lie: true})
-	if h.damage != nil {
-		t.Log("caught:", h.damage)
-		return
-	}
-	h.drain()
-	events, err := ReadLog(logIn(h.dir), 0)
-	h.must(err)
-	report := Check(events, finals(t, databaseIn(h.dir)))
-	if report.Figures.Lost == 0 {
-		t.Errorf("nothing was lost; found %v", report.Violations)
-	}
+	return report
 }
 
 // show logs what the log says of a violation's job.
-func (h *harness) show(events []Event, v Violation) {
+func (h *harness) show(events []crash.Event, v crash.Violation) {
 	for _, e := range events {
 		if e.Job == v.Job || e.Asked == v.Job {
-			line, _ := json.Marshal(e)
-			h.t.Logf("    %s", line)
+			line, err := json.Marshal(e)
+			h.must(err)
+			h.c.t.Logf("    %s", line)
 		}
 	}
 }
 
-// life starts the program.
-func (h *harness) life(ctx context.Context, o orders) (*exec.Cmd, *bufio.Scanner, *strings.Builder) {
-	h.t.Helper()
-	h.n++
-	o.Dir, o.Life, o.Seed = h.dir, h.n, h.rng.Uint64()
-	given, err := json.Marshal(o)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = append(os.Environ(), ordersEnv+"="+string(given))
-	complaints := &strings.Builder{}
-	cmd.Stderr = complaints
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		h.t.Fatal(err)
-	}
-	return cmd, bufio.NewScanner(out), complaints
+// checkable is a store that can look for contradictions in itself.
+type checkable interface {
+	Check(ctx context.Context) error
 }
 
-// run lives one life to its violent end.
-func (h *harness) run(r round) {
-	h.t.Helper()
-	if r.power {
-		h.must(beginShadow(databaseIn(h.dir)))
-	}
-	checkpoint := strings.HasSuffix(r.point, "-db") || r.power && h.rng.IntN(2) == 0
-	cmd, lines, complaints := h.life(h.t.Context(), orders{
-		Point: r.point, Nth: r.nth, Shadow: r.power, Checkpoint: checkpoint, Lie: r.lie,
-	})
-	n, killed, stopped := 0, false, r.stop
-	for ; lines.Scan(); n++ {
-		if n != r.lines {
-			continue
-		}
-		if r.stop && !killed {
-			h.must(cmd.Process.Signal(syscall.SIGSTOP))
-			pause(h.t.Context(), lease+lease/4)
-			h.must(cmd.Process.Signal(syscall.SIGCONT))
-			r.stop, r.lines = false, n+300
-			continue
-		}
-		killed = true
-		pause(h.t.Context(), time.Duration(h.rng.IntN(3000))*time.Microsecond)
-		h.must(cmd.Process.Kill())
-	}
-	err := cmd.Wait()
-	var exit *exec.ExitError
-	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !errors.As(err, &exit) || !ok || status.Signal() != syscall.SIGKILL {
-		h.t.Fatalf("life %d (%+v) ended by itself after %d lines: %v\n%s", h.n, r, n, err, complaints)
-	}
-	h.note(endOf(r, killed, stopped))
-	if r.power {
-		dropped, err := losePower(h.rng, databaseIn(h.dir))
-		h.must(err)
-		h.dropped += dropped
-		if err := h.examine(); err != nil && r.lie {
-			h.damage = err
-		} else if err != nil {
-			h.t.Fatalf("after life %d: %v", h.n, err)
-		}
-	}
-}
-
-// endOf names how a life ended.
-func endOf(r round, killed, stopped bool) string {
-	end := r.point
-	if killed {
-		end = "random"
-		if r.point != "" {
-			end = "random instead of " + r.point
-		}
-	}
-	if r.power {
-		end += ", power lost"
-	}
-	if stopped {
-		end += ", " + StoppedMark + " before"
-	}
-	return end
-}
-
-// note writes the end of a life into the log.
-func (h *harness) note(end string) {
-	h.t.Helper()
-	log, err := OpenLog(logIn(h.dir), h.n, nil)
+// finals reads every job of the database, which nobody works.
+func (h *harness) finals() []crash.Final {
+	t := h.c.t
+	t.Helper()
+	store, err := open.Store(t.Context(), h.c.url)
 	h.must(err)
-	h.must(log.Write(Event{Kind: Life, Point: end}))
-	h.must(log.Close())
+	defer func() { h.must(store.Close()) }()
+	if s, ok := store.(checkable); ok {
+		h.must(s.Check(t.Context()))
+	}
+	var all []crash.Final
+	for filter := (godwit.ListFilter{Limit: godwit.PageMax}); ; {
+		page, err := store.List(t.Context(), filter)
+		h.must(err)
+		ids := make([]godwit.ID, 0, len(page.Jobs))
+		for _, job := range page.Jobs {
+			ids = append(ids, job.ID)
+		}
+		jobs, err := store.Get(t.Context(), ids)
+		h.must(err)
+		for i, job := range jobs {
+			attempts, code, err := store.Attempts(t.Context(), ids[i])
+			if err != nil || code != "" || job.Code != "" {
+				t.Fatal(ids[i], job.Code, code, err)
+			}
+			all = append(all, crash.Final{Job: job.Job, Attempts: attempts})
+		}
+		if filter.Before = page.Next; page.Next.IsZero() {
+			return all
+		}
+	}
 }
 
 func (h *harness) must(err error) {
-	h.t.Helper()
+	h.c.t.Helper()
 	if err != nil {
-		h.t.Fatal(err)
+		h.c.t.Fatal(err)
 	}
 }
 
-// examine checks a copy of the file, as opening the file itself would change what the next life finds.
-func (h *harness) examine() error {
-	h.t.Helper()
-	copied := filepath.Join(h.dir, "copy.db")
-	h.must(copyFile(databaseIn(h.dir), copied))
-	h.must(copyFile(databaseIn(h.dir)+"-wal", copied+"-wal"))
-	store, err := sqlite.Open(h.t.Context(), sqlite.Config{Path: copied, QuickCheck: true})
-	if err != nil {
-		return err
-	}
-	return errors.Join(store.Check(h.t.Context()), store.Close())
-}
-
-// drain lives the last life, which ends in good order.
-func (h *harness) drain() {
-	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), 5*time.Minute)
-	defer cancel()
-	cmd, lines, complaints := h.life(ctx, orders{Drain: true})
-	for lines.Scan() { // its lines are in the log
-	}
-	if err := cmd.Wait(); err != nil {
-		h.t.Fatal(fmt.Errorf("drain: %w: %s", err, complaints))
-	}
-	h.note("drained")
+// describe names a life and what it said, for messages.
+func describe(s *server, r round) string {
+	return fmt.Sprintf("life %d (%+v), after %d lines, ended by %v, exit code %d:\n%s", s.life, r, s.said, s.killedBy(),
+		s.cmd.ProcessState.ExitCode(), &s.errors)
 }

@@ -1,17 +1,22 @@
-// Package crash proves on a real file what docs/reliability.md promises. Its tests run a program that submits and works jobs of
-// every kind on one SQLite file, kill it at random moments and at named points, take its power away, stop it past its lease,
-// and start it again on the same file, many times over. Whatever the program was told and whatever its handlers did stands, line
-// by line, in a log outside the database ([Event]). At the end the file is drained, and [Check] holds log and database against each
-// other.
+// Package crash proves on the real command what docs/reliability.md promises. Its tests build cmd/godwit with the tag crashpoints,
+// start `godwit serve` on a database, and use it over HTTP as many users do: they submit jobs of every kind, wait for them, cancel some
+// and retry some by hand. Meanwhile the server is killed, at random moments and at named points, loses power, is stopped
+// past its lease, and told to end, many times over, and each time started anew. A call that is cut off is made again with the same id.
 //
-// # What kills the program
+// What the users asked for and were told stands in a log outside the database ([Event]), and beside it, by package victim, what the
+// server's store answered and what its handlers did. At the end all work is worked off, and [Check] holds log and database
+// against each other.
+//
+// # What is done to a server
 //
 //   - SIGKILL after a random number of lines of the log.
-//   - SIGKILL by its own hand at a named point: before or after a call of the store (it wraps [godwit.Store]), between the
-//     effect of a handler and its settle, or amid a commit: before a write of the write-ahead log, on either side of the sync, or while
-//     a checkpoint writes to the database itself (it wraps SQLite's file system).
+//   - SIGKILL by its own hand at a named point: before or after a call of the store, between the effect of a handler and its settle,
+//     or amid a commit: before a write of the write-ahead log, on either side of the sync, or while a checkpoint writes to the
+//     database itself (package victim wraps SQLite's file system).
 //   - SIGSTOP for longer than the lease, then SIGCONT. One process owns a file, so nobody else takes the jobs meanwhile: the
-//     resumed process must fence itself.
+//     resumed process must fence itself. In half of these rounds a second server is started on the file while the first is stopped: it must
+//     wait for as long as that lives, and take over when it dies.
+//   - SIGTERM: it must give back what it runs, count no crash, and exit with 0.
 //   - Loss of power: see below.
 //
 // # Loss of power

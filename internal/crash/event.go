@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,28 +17,32 @@ import (
 // Kind names what an [Event] tells of.
 type Kind string
 
-// The kinds of events. Those in -ing are written before the store is called, those in -ed after it has answered: what is
-// between them has an unknown outcome.
+// The kinds of events. Those in -ing are written before a call, those in -ed after its answer: what is between them has an
+// unknown outcome. The harness writes what it asks of the program and what it is told; the program what its store and its handlers
+// did.
 const (
-	Life       Kind = "life"       // the harness starts the program; Point is how it will end
-	Submitting Kind = "submitting" // Job, Task, Args, Parent, Name, Key, Unique
-	Submitted  Kind = "submitted"  // the same, with the Job that answered, Created, State, Code; Asked is the id submitted
+	Life       Kind = "life"       // the harness saw a life of the program end; Point is how
+	Restarted  Kind = "restarted"  // the program has a session and is about to work
+	Submitting Kind = "submitting" // Asked, Task, Args, Delay, Parent, Name, Key, Unique
+	Submitted  Kind = "submitted"  // the same, with the Job that answered, Created, State, Code
+	Cut        Kind = "cut"        // a call was cut off: Asked of a submission, otherwise Job
 	Claimed    Kind = "claimed"    // Job, Run, Session, Crashes
 	Started    Kind = "started"    // the handler began: Job, Run
 	Effect     Kind = "effect"     // the handler did its work: Job, Run, Value
-	Settling   Kind = "settling"   // Job, Run, Outcome, Zombie
+	Settling   Kind = "settling"   // Job, Run, Session, Outcome, Delay, Zombie
 	Settled    Kind = "settled"    // the same, with Code and State
-	Cancelled  Kind = "cancel"     // a cancel was answered: Job, Code, State
-	Retrying   Kind = "retrying"   // somebody is about to retry the job by hand: Job
-	Observed   Kind = "observed"   // a promise told its outcome: Job, State, Result or Code
-	Restarted  Kind = "restarted"  // the program holds the file again and is about to work
+	Rescued    Kind = "rescued"    // a session was ended because its lease was over: Session
+	Cancelled  Kind = "cancel"     // a cancel was answered: Job, Code; and how the job stood afterwards: State, Run
+	Retrying   Kind = "retrying"   // somebody is about to retry the job by hand: Job, and the Run that he saw fail
+	Hastening  Kind = "hastening"  // somebody is about to let the job run before its time: Job
+	Observed   Kind = "observed"   // a promise told its outcome: Job, State, Result or Code; and the job its Run
 )
 
 // Event is one line of the log.
 type Event struct {
 	Kind Kind  `json:"kind"`
-	At   int64 `json:"at"`   // wall clock, in microseconds; for figures only
-	Life int   `json:"life"` // of the program, from 1
+	At   int64 `json:"at"`   // wall clock, in microseconds
+	Life int   `json:"life"` // of the program, from 1; 0: the harness
 
 	Job     godwit.ID `json:"job,omitzero"`
 	Asked   godwit.ID `json:"asked,omitzero"`
@@ -54,6 +57,7 @@ type Event struct {
 	Key    string    `json:"key,omitempty"`    // idempotency key
 	Unique string    `json:"unique,omitempty"` // unique key
 
+	Delay   time.Duration  `json:"delay,omitempty"`
 	Created bool           `json:"created,omitempty"`
 	Outcome godwit.Outcome `json:"outcome,omitempty"`
 	Zombie  bool           `json:"zombie,omitempty"` // a write that is known to be late, or to be a repetition with another result
@@ -86,40 +90,23 @@ type Final struct {
 	Attempts []godwit.Attempt
 }
 
-// Log appends events to a file, each with one write: a killed program leaves whole lines, but for the last one.
+// Log appends events to a file that several processes write to, each with one write. Each line begins with its line feed: one that
+// was cut off by a kill ends where the next one begins.
 type Log struct {
 	life int
-	mu   sync.Mutex // one line at a time
 	file *os.File
-	tell io.Writer // learns the kind of each line after it was written
+	tell io.Writer  // learns the kind of each line after it was written
+	mu   sync.Mutex // one line at a time, to tell in order
 }
 
-// OpenLog opens a log for one life of the program, when nobody else writes to it. tell, if not nil, is written a line with each event's
-// kind. A last line that was cut off by a kill is dropped: nobody acted on it.
+// OpenLog opens a log for one life of the program, or, as life 0, for the harness. tell, if not nil, is written a line with
+// each event's kind.
 func OpenLog(path string, life int, tell io.Writer) (*Log, error) {
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o644)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("open log: %w", err)
-	}
-	if err := dropCutLine(f); err != nil {
-		_ = f.Close() // the first error is the one to tell
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	return &Log{life: life, file: f, tell: tell}, nil
-}
-
-func dropCutLine(f *os.File) error {
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	const longest = 1 << 20
-	from := max(info.Size()-longest, 0)
-	end := make([]byte, info.Size()-from)
-	if _, err := f.ReadAt(end, from); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	return f.Truncate(from + int64(bytes.LastIndexByte(end, '\n')+1))
 }
 
 // Write appends events. It returns when they are in the file.
@@ -127,10 +114,13 @@ func (l *Log) Write(events ...Event) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range events {
-		e.At, e.Life = time.Now().UnixMicro(), l.life
+		e.At = time.Now().UnixMicro()
+		if l.life > 0 {
+			e.Life = l.life
+		}
 		line, err := json.Marshal(e)
 		if err == nil {
-			_, err = l.file.Write(append(line, '\n'))
+			_, err = l.file.Write(append([]byte{'\n'}, line...))
 		}
 		if err != nil {
 			return fmt.Errorf("write log: %w", err)
@@ -145,35 +135,50 @@ func (l *Log) Write(events ...Event) error {
 // Close closes the file.
 func (l *Log) Close() error { return l.file.Close() }
 
-// ReadLog reads the events of a log from an offset on; from within a line, it begins with the next one.
-func ReadLog(path string, from int64) (events []Event, err error) {
+// ReadLog reads the events of a log, and counts the lines that were cut off: nobody acted on those.
+func ReadLog(path string) (events []Event, cut int, err error) {
 	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read log: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	return readEvents(f)
+}
+
+// ReadTail reads the events of whole lines within the last n bytes of a log; none, when there is no log yet.
+func ReadTail(path string, n int64) ([]Event, error) {
+	f, err := os.Open(path)
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read log: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // only read
-	from = max(from, 0)
-	if _, err := f.Seek(from, io.SeekStart); err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		return nil, fmt.Errorf("read log: %w", err)
 	}
-	lines := bufio.NewReader(f)
-	if from > 0 {
-		if _, err := lines.ReadString('\n'); err != nil && !errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("read log: %w", err)
-		}
-	}
-	for n := 1; ; n++ {
-		line, err := lines.ReadString('\n')
-		if errors.Is(err, io.EOF) && strings.TrimSpace(line) == "" {
-			return events, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read log: line %d: %w", n, err)
+	events, _, err := readEvents(io.NewSectionReader(f, max(0, info.Size()-n), n))
+	return events, err
+}
+
+func readEvents(r io.Reader) (events []Event, cut int, err error) {
+	lines := bufio.NewReader(r)
+	for !errors.Is(err, io.EOF) {
+		var line []byte
+		line, err = lines.ReadBytes('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, 0, fmt.Errorf("read log: %w", err)
 		}
 		var e Event
-		if err := json.Unmarshal([]byte(line), &e); err != nil {
-			return nil, fmt.Errorf("read log: line %d: %w", n, err)
+		switch line = bytes.TrimSpace(line); {
+		case len(line) == 0:
+		case json.Unmarshal(line, &e) == nil:
+			events = append(events, e)
+		default:
+			cut++
 		}
-		events = append(events, e)
 	}
+	return events, cut, nil
 }

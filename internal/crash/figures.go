@@ -10,15 +10,21 @@ import (
 	"github.com/godwit-go/godwit"
 )
 
-// StoppedMark is in the Point of a life that was stopped for a while before its end.
-const StoppedMark = "stopped"
+// EndOrderly is the Point of a life that ended in good order; StoppedMark is in the Point of one that was stopped for a while before
+// its end, PowerMark in that of one whose end lost what was not synced.
+const (
+	EndOrderly  = "in good order"
+	StoppedMark = "stopped"
+	PowerMark   = "power lost"
+)
 
 // Figures tell what a series of rounds amounted to.
 type Figures struct {
 	Lives        int            // starts of the program
 	Ends         map[string]int // by how the life ended
 	Acknowledged int            // jobs whose submission was acknowledged
-	Unknown      int            // submissions whose outcome the program did not live to learn
+	Cut          int            // calls cut off, whose outcome was unknown and which were repeated
+	Recognised   int            // of those, submissions that had happened: the repetition met its own job
 	Settled      map[godwit.State]int
 	Lost         int                 // acknowledged and not final in the end
 	Runs         int64               // handed out in all
@@ -28,8 +34,9 @@ type Figures struct {
 	LateTaken    int                 // of those, settles that came in time all the same
 	Observed     int                 // outcomes of promises
 
-	// Back is the longest time from a restart to the next start of a job that had been interrupted for the first time: from the second
-	// time on a job waits by design. Lives that were stopped for a while do not count.
+	// Back is the longest time from the death of a process to the next start of a job that it interrupted for the first time: from the
+	// second time on a job waits by design. Not counted are lives that were stopped for a while, or whose file was examined after
+	// their end.
 	Back  time.Duration
 	Backs int // such jobs
 }
@@ -53,6 +60,8 @@ func (c *checker) figures() Figures {
 			if e.Zombie && e.Code == "" {
 				f.LateTaken++
 			}
+		case Cut:
+			f.Cut++
 		case Observed:
 			f.Observed++
 		}
@@ -73,9 +82,11 @@ func (f *Figures) add(h *history) {
 	if len(h.met) > 0 {
 		f.Acknowledged++
 	}
-	for i, e := range h.asked {
-		if e.Kind == Submitting && (i+1 == len(h.asked) || h.asked[i+1].Kind == Submitting) {
-			f.Unknown++
+	for i := 1; i < len(h.asked); i++ {
+		if h.asked[i-1].Kind == Cut && h.asked[i].Kind == Submitting && i+1 < len(h.asked) {
+			if a := h.asked[i+1]; a.Kind == Submitted && !a.Created && a.Job == h.id {
+				f.Recognised++
+			}
 		}
 	}
 	if !h.there() {
@@ -90,26 +101,18 @@ func (f *Figures) add(h *history) {
 	}
 }
 
-// timeBacks looks for the runs that ended with the life of the program.
+// timeBacks looks for the runs that ended with the life of a process.
 func (c *checker) timeBacks(f *Figures) {
-	restarts := map[int]int64{}
-	for _, e := range c.events {
-		switch {
-		case e.Kind == Restarted:
-			restarts[e.Life] = e.At
-		case e.Kind == Life && strings.Contains(e.Point, StoppedMark):
-			delete(restarts, e.Life)
-		}
-	}
 	for _, h := range c.jobs {
 		for i := 1; i < len(h.claimed); i++ {
 			before, next := h.claimed[i-1], h.claimed[i]
-			restarted, ok := restarts[next.Life]
-			if !ok || next.Life != before.Life+1 || before.Crashes != 0 || next.Crashes != 1 {
+			died, ok := c.ends[before.Life]
+			timed := ok && !strings.Contains(died.Point, StoppedMark) && !strings.Contains(died.Point, PowerMark)
+			if !timed || next.Life == before.Life || before.Crashes != 0 || next.Crashes != 1 {
 				continue
 			}
 			f.Backs++
-			f.Back = max(f.Back, time.Duration(next.At-restarted)*time.Microsecond)
+			f.Back = max(f.Back, time.Duration(next.At-died.At)*time.Microsecond)
 		}
 	}
 }
@@ -123,7 +126,7 @@ func (f Figures) String() string {
 	line("lives of the program", "%d", f.Lives)
 	line("ends", "%s", counts(f.Ends))
 	line("jobs acknowledged", "%d", f.Acknowledged)
-	line("submissions cut off, then repeated", "%d", f.Unknown)
+	line("calls cut off, then repeated", "%d, of which %d submissions had happened and were met", f.Cut, f.Recognised)
 	line("settled", "%s", counts(f.Settled))
 	line("lost", "%d", f.Lost)
 	line("outcomes observed", "%d", f.Observed)
@@ -131,7 +134,7 @@ func (f Figures) String() string {
 	line("run again by design", "%s", counts(f.Again))
 	line("settles refused", "%s", counts(f.Refused))
 	line("late settles sent on purpose", "%d, of which %d came in time", f.Late, f.LateTaken)
-	line("restart to next start, longest", "%v (of %d jobs interrupted for the first time)", f.Back.Round(time.Millisecond), f.Backs)
+	line("death to next start, longest", "%v (of %d jobs interrupted for the first time)", f.Back.Round(time.Millisecond), f.Backs)
 	return b.String()
 }
 

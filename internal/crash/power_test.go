@@ -1,13 +1,16 @@
 //go:build unix
 
-package crash
+package crash_test
 
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"testing"
+
+	"github.com/godwit-go/godwit/internal/crash/victim"
 )
 
 // sectorSize is the most that a disk writes as one.
@@ -19,7 +22,7 @@ func databaseFiles(path string) []string { return []string{path, path + "-wal"} 
 // beginShadow takes what is in the files as synced.
 func beginShadow(path string) error {
 	for _, file := range databaseFiles(path) {
-		if err := copyFile(file, shadowOf(file)); err != nil {
+		if err := copyFile(file, victim.ShadowOf(file)); err != nil {
 			return fmt.Errorf("begin shadow: %w", err)
 		}
 	}
@@ -34,7 +37,7 @@ func losePower(rng *rand.Rand, path string) (dropped int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		synced, err := readOrNothing(shadowOf(file))
+		synced, err := readOrNothing(victim.ShadowOf(file))
 		if err != nil {
 			return 0, err
 		}
@@ -90,6 +93,30 @@ func differing(a, b []byte) (n int) {
 		}
 	}
 	return n
+}
+
+// copyFile copies a file; one that is not there leaves none.
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if os.IsNotExist(err) {
+		if err := os.Remove(to); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // only read
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	if closed := out.Close(); err == nil {
+		err = closed
+	}
+	return err
 }
 
 func TestPowerLossKeepsWhatWasSynced(t *testing.T) {

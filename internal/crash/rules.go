@@ -2,7 +2,6 @@ package crash
 
 import (
 	"slices"
-	"time"
 
 	"github.com/godwit-go/godwit"
 )
@@ -106,16 +105,21 @@ func (c *checker) checkOnce(h *history) {
 	}
 }
 
+// checkGrows wants each run handed out once, and in order by each process: what one process writes can come after what another
+// does later.
 func (c *checker) checkGrows(h *history) {
-	last := int64(0)
+	greatest, last, seen := int64(0), map[int]int64{}, map[int64]bool{}
 	for _, e := range h.claimed {
-		if e.Run <= last {
-			c.violate(RuleGrows, h.id, "run %d was handed out after run %d", e.Run, last)
+		if seen[e.Run] {
+			c.violate(RuleGrows, h.id, "run %d was handed out twice", e.Run)
 		}
-		last = e.Run
+		if e.Run < last[e.Life] {
+			c.violate(RuleGrows, h.id, "run %d was handed out after run %d", e.Run, last[e.Life])
+		}
+		greatest, last[e.Life], seen[e.Run] = max(greatest, e.Run), e.Run, true
 	}
-	if h.there() && h.final.Job.Run < last {
-		c.violate(RuleGrows, h.id, "run %d was handed out, and in the end the job has had %d", last, h.final.Job.Run)
+	if h.there() && h.final.Job.Run < greatest {
+		c.violate(RuleGrows, h.id, "run %d was handed out, and in the end the job has had %d", greatest, h.final.Job.Run)
 	}
 }
 
@@ -139,21 +143,36 @@ func (c *checker) checkZombie(h *history) {
 	}
 }
 
+// recordsOf are the outcomes that the record of a run may have which was settled so. A success leaves none.
+var recordsOf = map[godwit.Outcome][]string{
+	godwit.OutcomeSucceed: {""},
+	godwit.OutcomeFail:    {"failed", "cancelled"},
+	godwit.OutcomeReject:  {"failed", "cancelled"},
+	godwit.OutcomeRetry:   {"retry", "failed", "cancelled"},
+	godwit.OutcomeSnooze:  {"snooze", "failed", "cancelled"},
+	godwit.OutcomeRelease: {"release", "cancelled"},
+}
+
 // checkForgotten looks for accepted settles of which the database knows nothing, or another end of the run.
 func (c *checker) checkForgotten(h *history) {
-	if !h.there() {
+	if !h.there() || h.final.Job.Run > godwit.AttemptsKeptMax {
 		return
 	}
+	records := h.records()
+	for _, e := range h.settled {
+		if record := records[e.Run]; e.Code == "" && !slices.Contains(recordsOf[e.Outcome], record) {
+			c.violate(RuleForgotten, h.id, "the settle (%s) of run %d was accepted, and its record says %q", e.Outcome, e.Run, record)
+		}
+	}
+}
+
+// records gives the outcomes recorded of the runs.
+func (h *history) records() map[int64]string {
 	records := map[int64]string{}
 	for _, a := range h.final.Attempts {
 		records[a.Run] = a.Outcome
 	}
-	for _, e := range h.settled {
-		record := records[e.Run]
-		if e.Code == "" && (record == "crash" || record == "release") && e.Outcome != godwit.OutcomeRelease {
-			c.violate(RuleForgotten, h.id, "the settle (%s) of run %d was accepted, and its record says %s", e.Outcome, e.Run, record)
-		}
-	}
+	return records
 }
 
 // checkAgain looks for runs handed out after the job was known to be final.
@@ -163,11 +182,21 @@ func (c *checker) checkAgain(h *history) {
 			continue
 		}
 		for _, e := range h.claimed {
-			if e.at > f.at || f.run > 0 && e.Run > f.run {
+			if e.Run > f.run {
 				c.violate(RuleAgain, h.id, "run %d was handed out although the job was known as %s by %s", e.Run, f.state, f.by)
 			}
 		}
 	}
+}
+
+// unheld reports whether a record is that of a job which ended while it waited, when its run had been given back before: that
+// run has two records.
+func (h *history) unheld(i int) bool {
+	if i == 0 {
+		return false
+	}
+	before, a := h.final.Attempts[i-1], h.final.Attempts[i]
+	return before.Run == a.Run && before.Outcome == "release" && (a.Outcome == "cancelled" || a.Outcome == "failed")
 }
 
 // checkCause wants a record of every run but the one that succeeded.
@@ -176,13 +205,21 @@ func (c *checker) checkCause(h *history) {
 		return
 	}
 	recorded := map[int64]int{}
-	for _, a := range h.final.Attempts {
-		recorded[a.Run]++
+	for i, a := range h.final.Attempts {
+		if !h.unheld(i) {
+			recorded[a.Run]++
+		}
 	}
 	for run := int64(1); run <= h.final.Job.Run; run++ {
 		won := run == h.final.Job.Run && h.final.Job.State == godwit.StateSucceeded
 		if n := recorded[run]; n > 1 || (n == 1) == won {
 			c.violate(RuleCause, h.id, "run %d of %d of a job that %s has %d records", run, h.final.Job.Run, h.final.Job.State, n)
+		}
+	}
+	for _, a := range h.final.Attempts {
+		settled := func(e entry) bool { return e.Run == a.Run && slices.Contains(recordsOf[e.Outcome], a.Outcome) }
+		if (a.Outcome == "retry" || a.Outcome == "snooze") && !slices.ContainsFunc(h.settling, settled) {
+			c.violate(RuleCause, h.id, "the record of run %d says %s, and nobody settled it so", a.Run, a.Outcome)
 		}
 	}
 }
@@ -204,75 +241,5 @@ func (c *checker) checkID(h *history) {
 	}
 	if made > 1 {
 		c.violate(RuleID, h.id, "made %d times", made)
-	}
-}
-
-// checkChildren wants one job for a name of a parent.
-func (c *checker) checkChildren() {
-	type key struct {
-		parent godwit.ID
-		name   string
-	}
-	children := map[key]godwit.ID{}
-	see := func(k key, id godwit.ID) {
-		if other, ok := children[k]; ok && other != id {
-			c.violate(RuleChild, k.parent, "its child %s is %s and %s", k.name, other, id)
-		}
-		children[k] = id
-	}
-	for _, h := range c.sorted() {
-		for _, e := range h.met {
-			if !e.Parent.IsZero() {
-				see(key{e.Parent, e.Name}, e.Job)
-			}
-		}
-		if h.there() && !h.final.Job.Parent.IsZero() {
-			see(key{h.final.Job.Parent, h.final.Job.ChildName}, h.id)
-		}
-	}
-}
-
-// checkKeys wants one job for an idempotency key of a task.
-func (c *checker) checkKeys() {
-	type key struct{ task, key string }
-	jobs := map[key]godwit.ID{}
-	see := func(k key, id godwit.ID) {
-		if other, ok := jobs[k]; ok && other != id {
-			c.violate(RuleKey, id, "key %s stands for it and for %s", k.key, other)
-		}
-		jobs[k] = id
-	}
-	for _, h := range c.sorted() {
-		for _, e := range h.met {
-			if e.Key != "" {
-				see(key{e.Task, e.Key}, e.Job)
-			}
-		}
-		if h.there() && h.final.Job.IdempotencyKey != "" {
-			see(key{h.final.Job.Task, h.final.Job.IdempotencyKey}, h.id)
-		}
-	}
-}
-
-// checkUnique wants the lives of the jobs with one unique key not to overlap, by store time.
-func (c *checker) checkUnique() {
-	type holding struct {
-		id         godwit.ID
-		begin, end time.Time
-	}
-	holders := map[string][]holding{}
-	for _, h := range c.sorted() {
-		if h.there() && len(h.asked) > 0 && h.asked[0].Unique != "" {
-			key := h.asked[0].Task + " " + h.asked[0].Unique
-			holders[key] = append(holders[key], holding{h.id, h.final.Job.CreatedAt, h.final.Job.FinishedAt})
-		}
-	}
-	for key, held := range holders {
-		slices.SortFunc(held, func(a, b holding) int { return a.begin.Compare(b.begin) })
-		for i := 1; i < len(held); i++ {
-			if before := held[i-1]; before.end.After(held[i].begin) {
-				c.violate(RuleUnique, held[i].id, "made at %v, when %s held %s until %v", held[i].begin, before.id, key, before.end)
-			}
-		}
 	}
 }

@@ -1,18 +1,15 @@
-//go:build unix
-
-package crash
+package victim
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"sync"
-	"syscall"
-	"time"
 
 	"github.com/godwit-go/godwit"
-	"github.com/godwit-go/godwit/sqlite"
+	"github.com/godwit-go/godwit/internal/crash"
 )
 
 // points kill the process when it passes the one that is named, for the nth time.
@@ -32,51 +29,77 @@ func (p *points) pass(name string) {
 		p.mu.Unlock()
 		return
 	}
-	_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL) // nothing is left that could be told
+	if self, err := os.FindProcess(os.Getpid()); err == nil {
+		_ = self.Kill() // nothing is left that could be told
+	}
 	select {}
 }
 
-// storePoints are the points that a witness passes, by name.
-var storePoints = []string{
-	"before-submit", "after-submit", "after-claim", "before-settle", "after-settle", "after-park", "after-resume", "after-cancel",
-	"after-retry", "after-rescue", "after-advance", "after-heartbeat",
+// Points are those at which a life can end by its own hand: in a handler, before and after calls of the store, and, when
+// the store is a file of SQLite, on either side of a write and of a sync.
+func Points(file bool) []string {
+	all := []string{
+		"mid-job", "after-effect", "before-submit", "after-submit", "after-claim", "before-settle", "after-settle", "after-park",
+		"after-resume", "after-cancel", "after-retry", "after-rescue", "after-advance", "after-heartbeat",
+	}
+	if file {
+		all = append(all, "write-wal", "before-sync-wal", "after-sync-wal", "write-db", "before-sync-db", "after-sync-db")
+	}
+	return all
 }
 
 // witness wraps the store: it writes into the log what the store was asked and what it answered, and passes the points
 // between the two.
 type witness struct {
-	*sqlite.Store // what is not wrapped; it tells of changes too
-	log           *Log
-	points        *points
-	fail          func(error)
+	godwit.Store // what is not wrapped
+	log          *crash.Log
+	points       *points
+	fail         func(error)
+	started      func() // called when a worker has its first session
+	once         sync.Once
 
 	mu     sync.Mutex
 	tokens map[godwit.ID]godwit.Token // guarded by mu: the newest of each job
 	stale  map[godwit.ID]godwit.Token // guarded by mu: the one before
 }
 
+// watchedWitness is the witness of a store that tells of changes.
+type watchedWitness struct {
+	*witness
+	godwit.Watcher
+}
+
 var (
-	_ godwit.Store   = (*witness)(nil)
-	_ godwit.Watcher = (*witness)(nil)
+	_ godwit.Store   = watchedWitness{}
+	_ godwit.Watcher = watchedWitness{}
 )
 
-func (w *witness) write(events ...Event) {
+func (w *witness) write(events ...crash.Event) {
 	if err := w.log.Write(events...); err != nil {
 		w.fail(err)
 	}
 }
 
-// Submit tells of every submission before and after.
-func (w *witness) Submit(ctx context.Context, jobs []godwit.NewJob) ([]godwit.SubmitAnswer, error) {
-	events := make([]Event, 0, len(jobs))
-	for i := range jobs {
-		j := &jobs[i]
-		events = append(events, Event{
-			Kind: Submitting, Asked: j.ID, Task: j.Task, Args: string(j.Args.Data), Parent: j.Parent.Job, Name: j.ChildName,
-			Key: j.Idempotency.Key, Unique: j.Unique.Key,
-		})
+// StartSession lets the rest begin. What follows from a session that ended is told by Claim: it names the session of each run.
+func (w *witness) StartSession(ctx context.Context, n godwit.NewSession) (godwit.SessionAnswer, error) {
+	a, err := w.Store.StartSession(ctx, n)
+	if err == nil && a.Code == "" {
+		w.once.Do(w.started)
 	}
-	w.write(events...)
+	return a, err
+}
+
+// Submit tells of the submissions of children, before and after. Of the others their submitter tells, who lives on.
+func (w *witness) Submit(ctx context.Context, jobs []godwit.NewJob) ([]godwit.SubmitAnswer, error) {
+	children := map[int]*crash.Event{}
+	for i := range jobs {
+		if j := &jobs[i]; !j.Parent.Job.IsZero() {
+			children[i] = &crash.Event{
+				Kind: crash.Submitting, Asked: j.ID, Task: j.Task, Args: string(j.Args.Data), Parent: j.Parent.Job, Name: j.ChildName,
+			}
+			w.write(*children[i])
+		}
+	}
 	w.points.pass("before-submit")
 	answers, err := w.Store.Submit(ctx, jobs)
 	if err != nil {
@@ -84,10 +107,11 @@ func (w *witness) Submit(ctx context.Context, jobs []godwit.NewJob) ([]godwit.Su
 	}
 	w.points.pass("after-submit")
 	for i, a := range answers {
-		e := &events[i]
-		e.Kind, e.Job, e.Created, e.State, e.Code = Submitted, a.ID, a.Created, a.State, a.Code
+		if e := children[i]; e != nil {
+			e.Kind, e.Job, e.Created, e.State, e.Code = crash.Submitted, a.ID, a.Created, a.State, a.Code
+			w.write(*e)
+		}
 	}
-	w.write(events...)
 	return answers, nil
 }
 
@@ -98,7 +122,7 @@ func (w *witness) Claim(ctx context.Context, r godwit.ClaimRequest) (godwit.Clai
 		return a, err
 	}
 	w.points.pass("after-claim")
-	events := make([]Event, 0, len(a.Jobs))
+	events := make([]crash.Event, 0, len(a.Jobs))
 	w.mu.Lock()
 	for i := range a.Jobs {
 		j := &a.Jobs[i]
@@ -106,7 +130,7 @@ func (w *witness) Claim(ctx context.Context, r godwit.ClaimRequest) (godwit.Clai
 			w.stale[j.ID] = before
 		}
 		w.tokens[j.ID] = godwit.Token{Job: j.ID, Run: j.Run, Session: r.Session}
-		events = append(events, Event{Kind: Claimed, Job: j.ID, Run: j.Run, Session: r.Session, Crashes: j.Crashes, Task: j.Task})
+		events = append(events, crash.Event{Kind: crash.Claimed, Job: j.ID, Run: j.Run, Session: r.Session, Crashes: j.Crashes, Task: j.Task})
 	}
 	w.mu.Unlock()
 	w.write(events...)
@@ -135,7 +159,7 @@ func (w *witness) Settle(ctx context.Context, s []godwit.Settlement) ([]godwit.S
 	answers, err := w.settle(ctx, s, false)
 	if err == nil && rand.IntN(8) == 0 {
 		again := s[rand.IntN(len(s))]
-		again.Outcome, again.Result, again.Failure = godwit.OutcomeSucceed, encoded(Result{Value: -1, Run: again.Run}), nil
+		again.Outcome, again.Result, again.Failure = godwit.OutcomeSucceed, encoded(crash.Result{Value: -1, Run: again.Run}), nil
 		if _, err := w.settle(ctx, []godwit.Settlement{again}, true); err != nil && !errors.Is(err, godwit.ErrClosed) {
 			w.fail(err)
 		}
@@ -144,9 +168,9 @@ func (w *witness) Settle(ctx context.Context, s []godwit.Settlement) ([]godwit.S
 }
 
 func (w *witness) settle(ctx context.Context, s []godwit.Settlement, zombie bool) ([]godwit.SettleAnswer, error) {
-	events := make([]Event, 0, len(s))
+	events := make([]crash.Event, 0, len(s))
 	for _, item := range s {
-		events = append(events, Event{Kind: Settling, Job: item.Job, Run: item.Run, Session: item.Session, Outcome: item.Outcome, Zombie: zombie})
+		events = append(events, crash.Event{Kind: crash.Settling, Job: item.Job, Run: item.Run, Session: item.Session, Outcome: item.Outcome, Delay: item.Delay, Zombie: zombie})
 	}
 	w.write(events...)
 	if !zombie {
@@ -160,7 +184,7 @@ func (w *witness) settle(ctx context.Context, s []godwit.Settlement, zombie bool
 		w.points.pass("after-settle")
 	}
 	for i, a := range answers {
-		events[i].Kind, events[i].Code, events[i].State = Settled, a.Code, a.State
+		events[i].Kind, events[i].Code, events[i].State = crash.Settled, a.Code, a.State
 	}
 	w.write(events...)
 	return answers, nil
@@ -174,27 +198,16 @@ func encoded(v any) godwit.Payload {
 	return godwit.Payload{Encoding: godwit.EncodingJSON, Data: data}
 }
 
-// Cancel tells what was answered.
+// Cancel passes its point.
 func (w *witness) Cancel(ctx context.Context, r []godwit.CancelRequest) ([]godwit.SettleAnswer, error) {
-	answers, err := w.Store.Cancel(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	w.points.pass("after-cancel")
-	for i, a := range answers {
-		w.write(Event{Kind: Cancelled, Job: r[i].ID, Code: a.Code, State: a.State})
-	}
-	return answers, nil
+	defer w.points.pass("after-cancel")
+	return w.Store.Cancel(ctx, r)
 }
 
-// Retry tells that it is about to be done.
+// Retry passes its point.
 func (w *witness) Retry(ctx context.Context, r []godwit.RetryRequest) ([]godwit.SettleAnswer, error) {
-	for _, item := range r {
-		w.write(Event{Kind: Retrying, Job: item.ID})
-	}
-	answers, err := w.Store.Retry(ctx, r)
-	w.points.pass("after-retry")
-	return answers, err
+	defer w.points.pass("after-retry")
+	return w.Store.Retry(ctx, r)
 }
 
 // Park passes its point.
@@ -209,9 +222,12 @@ func (w *witness) Resume(ctx context.Context, tokens []godwit.Token) ([]godwit.S
 	return w.Store.Resume(ctx, tokens)
 }
 
-// Rescue passes its point when it moved something.
+// Rescue tells which sessions it ended.
 func (w *witness) Rescue(ctx context.Context, limit int) (godwit.RescueAnswer, error) {
 	a, err := w.Store.Rescue(ctx, limit)
+	for _, session := range a.Sessions {
+		w.write(crash.Event{Kind: crash.Rescued, Session: session})
+	}
 	if len(a.Sessions) > 0 {
 		w.points.pass("after-rescue")
 	}
@@ -231,14 +247,4 @@ func (w *witness) Advance(ctx context.Context, limit int) (godwit.AdvanceAnswer,
 func (w *witness) Heartbeat(ctx context.Context, r godwit.HeartbeatRequest) (godwit.HeartbeatAnswer, error) {
 	defer w.points.pass("after-heartbeat")
 	return w.Store.Heartbeat(ctx, r)
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

@@ -1,10 +1,7 @@
-//go:build unix
-
-package crash
+package victim
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"sync"
@@ -15,7 +12,7 @@ import (
 )
 
 // disk wraps SQLite's file system for the whole process: it passes the points at which a commit can be cut, and keeps the shadow
-// files that doc.go tells of. SQLite calls plain functions, so there is one disk.
+// files that the package crash tells of. SQLite calls plain functions, so there is one disk.
 var disk struct {
 	pass   func(point string)
 	shadow bool
@@ -49,8 +46,8 @@ type pendingWrite struct {
 	data []byte
 }
 
-// shadowOf names the shadow of a file.
-func shadowOf(path string) string { return path + ".shadow" }
+// ShadowOf names the shadow of a file.
+func ShadowOf(path string) string { return path + ".shadow" }
 
 // installDisk makes every database that is opened from now on use the wrapped file system.
 func installDisk(pass func(string), shadow, lie bool) error {
@@ -110,7 +107,7 @@ func diskOpen(tls *libc.TLS, vfs, name, file uintptr, flags int32, out uintptr) 
 		f.name = "wal"
 	}
 	if disk.shadows[path] == nil {
-		disk.shadows[path] = &shadowFile{path: shadowOf(path)}
+		disk.shadows[path] = &shadowFile{path: ShadowOf(path)}
 	}
 	f.shadow = disk.shadows[path]
 	disk.files[file] = f
@@ -191,28 +188,4 @@ func (s *shadowFile) sync() error {
 	}
 	s.pending = nil
 	return f.Close()
-}
-
-// copyFile copies a file; one that is not there leaves none.
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if os.IsNotExist(err) {
-		if err := os.Remove(to); err != nil && !os.IsNotExist(err) {
-			return err
-		}
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer in.Close() //nolint:errcheck // only read
-	out, err := os.Create(to)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	if closed := out.Close(); err == nil {
-		err = closed
-	}
-	return err
 }
