@@ -68,8 +68,12 @@ func (d *desk) await(ctx context.Context, ids []godwit.ID, longest time.Duration
 		ctx, cancel = context.WithTimeout(ctx, longest)
 		defer cancel()
 	}
+	asked, err := d.patient(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for {
-		outcomes, err := d.AwaitOutcomes(ctx, ids)
+		outcomes, err := asked.AwaitOutcomes(ctx, ids)
 		if errors.Is(err, godwit.ErrUnavailable) && ctx.Err() == nil && d.store == nil {
 			d.note("the server does not answer; waiting up to %s for it to come back", d.flags.waitRetryFor())
 			err = d.reconnect(ctx, ids[0])
@@ -94,10 +98,17 @@ func (d *desk) await(ctx context.Context, ids []godwit.ID, longest time.Duration
 	}
 }
 
+// patient gives whom a wait asks: a client that tells at once when the server has gone, so that people are told too.
+func (d *desk) patient(ctx context.Context) (*desk, error) {
+	if d.store != nil {
+		return d, nil
+	}
+	return d.flags.reach(ctx, 0, d.printer)
+}
+
 // reconnect asks for a job until the server answers, whatever it says.
 func (d *desk) reconnect(ctx context.Context, id godwit.ID) error {
-	again := *d.flags
-	fresh, err := again.reach(ctx, d.flags.waitRetryFor(), d.printer)
+	fresh, err := d.flags.reach(ctx, d.flags.waitRetryFor(), d.printer)
 	if err != nil {
 		return err
 	}

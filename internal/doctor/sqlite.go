@@ -72,6 +72,9 @@ func ReadSQLiteFile(path string) (SQLiteFile, error) {
 		return f, err
 	}
 	f.Exists, f.Size, f.Mode = true, info.Size(), info.Mode()
+	if info.IsDir() {
+		return f, nil
+	}
 	if wal, err := os.Stat(path + "-wal"); err == nil {
 		f.WALSize = wal.Size()
 	}
