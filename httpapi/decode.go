@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -33,23 +33,23 @@ func decodeStrict(data []byte, in any) error {
 
 // checkNames checks the names of an object's members, which is decoded into a struct or a map, and of the objects in it.
 func checkNames(path string, object []byte, t reflect.Type) (err error) {
-	known := fieldsOf(t)
-	var seen []string
+	known := shapeOf(t)
+	seen := make(map[string]bool, len(known.names))
 	for name, value := range members(object) {
-		field, found := known[name]
+		field, found := known.fields[name]
 		switch {
-		case slices.Contains(seen, name):
+		case seen[name]:
 			err = invalid(path+short(name), "must be given once")
 		case t.Kind() != reflect.Struct:
 		case !found:
-			err = unknownName("field", path, name, namesOf(t))
+			err = unknownName("field", path, name, known.names)
 		case field.Kind() == reflect.Struct && field != timeType, field.Kind() == reflect.Map:
 			err = checkNames(path+name+".", value, field)
 		}
 		if err != nil {
 			return err
 		}
-		seen = append(seen, name)
+		seen[name] = true
 	}
 	return nil
 }
@@ -64,34 +64,32 @@ var (
 	idType       = reflect.TypeFor[godwit.ID]()
 )
 
-// fieldsOf gives the types of a struct's fields by their names in JSON, what pointers point to.
-func fieldsOf(t reflect.Type) map[string]reflect.Type {
-	fields := map[string]reflect.Type{}
-	if t.Kind() != reflect.Struct {
-		return fields
+// shape is what a struct looks like in JSON.
+type shape struct {
+	names  []string                // in their order
+	fields map[string]reflect.Type // of what pointers point to
+}
+
+// shapes keeps the shapes of the few structs that are decoded: a batch decodes one for each line.
+var shapes sync.Map // of reflect.Type to *shape
+
+// shapeOf gives the shape of a struct; that of any other type is empty.
+func shapeOf(t reflect.Type) *shape {
+	if known, ok := shapes.Load(t); ok {
+		return known.(*shape) //nolint:forcetypeassert // nothing else is stored
 	}
-	for f := range t.Fields() {
-		field := f.Type
+	s := &shape{fields: map[string]reflect.Type{}}
+	for i := 0; t.Kind() == reflect.Struct && i < t.NumField(); i++ {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		field := t.Field(i).Type
 		if field.Kind() == reflect.Pointer {
 			field = field.Elem()
 		}
-		fields[jsonName(f)] = field
+		s.names = append(s.names, name)
+		s.fields[name] = field
 	}
-	return fields
-}
-
-// namesOf lists a struct's names in JSON, in their order.
-func namesOf(t reflect.Type) []string {
-	var names []string
-	for f := range t.Fields() {
-		names = append(names, jsonName(f))
-	}
-	return names
-}
-
-func jsonName(f reflect.StructField) string {
-	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-	return name
+	shapes.Store(t, s)
+	return s
 }
 
 // jsonError says what is wrong with JSON, naming the field at fault.
@@ -120,9 +118,9 @@ func shortJSON(data []byte) string {
 
 // fault finds the first member of an object that does not decode: its path, what it must be, and what it is.
 func fault(path string, object []byte, t reflect.Type) (field, must string, got []byte) {
-	known := fieldsOf(t)
+	known := shapeOf(t)
 	for name, value := range members(object) {
-		f, found := known[name]
+		f, found := known.fields[name]
 		if !found || json.Unmarshal(value, reflect.New(f).Interface()) == nil {
 			continue
 		}

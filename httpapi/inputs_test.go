@@ -203,6 +203,7 @@ func badBodies(kind string) []input {
 		{name: "key in capitals", body: line(`{"Task":"echo","args":1}`), status: 422, code: "invalid", field: "Task"},
 		{name: "header twice", body: line(`{"task":"echo","args":1,"headers":{"a":"1","a":"2"}}`), status: 422, code: "invalid", field: "headers.a"},
 		{name: "header that is a number", body: line(`{"task":"echo","args":1,"headers":{"a":1}}`), status: 422, code: "invalid", field: "headers"},
+		{name: "a hundred thousand headers", body: line(`{"task":"echo","args":1,"headers":{` + manyHeaders() + `}}`), status: 413, code: "too_large", field: "headers"},
 		{name: "unknown field", body: line(`{"task":"echo","args":1,"nonsense":1}`), status: 422, code: "invalid", field: "nonsense"},
 		{name: "unknown field of the policy", body: line(`{"task":"echo","args":1,"policy":{"nonsense":1}}`), status: 422, code: "invalid", field: "policy.nonsense"},
 		{name: "timeout of the policy", body: line(`{"task":"echo","args":1,"policy":{"timeout":"long"}}`), status: 422, code: "invalid", field: "policy.timeout"},
@@ -216,6 +217,14 @@ func badBodies(kind string) []input {
 		{name: "huge argument", body: line(`{"task":"echo","args":"` + huge[:godwit.PayloadMax+1] + `"}`), status: 413, code: "too_large", field: "args"},
 		{name: "too many", body: strings.Repeat(good, godwit.BatchMax+1), status: 413, code: "too_large", field: "jobs"},
 	}
+}
+
+func manyHeaders() string {
+	var b strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&b, `,"%06d":""`, i)
+	}
+	return b.String()[1:]
 }
 
 // Every route answers everything that can be wrong with a problem that names it, and nothing comes of it.

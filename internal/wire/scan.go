@@ -40,6 +40,9 @@ func Members(object []byte, yield func(name string, value []byte) bool) {
 }
 
 func nameOf(quoted []byte) string {
+	if bytes.IndexByte(quoted, '\\') < 0 && len(quoted) > 1 {
+		return string(quoted[1 : len(quoted)-1])
+	}
 	var name string
 	if err := json.Unmarshal(quoted, &name); err != nil {
 		return string(quoted)
