@@ -16,6 +16,7 @@ import (
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/httpapi"
 	"github.com/godwit-go/godwit/internal/builtin"
+	"github.com/godwit-go/godwit/internal/config"
 	"github.com/godwit-go/godwit/internal/demo"
 	"github.com/godwit-go/godwit/open"
 )
@@ -130,7 +131,7 @@ func runDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 		return err
 	}
 	say.found(before, f)
-	say.start(f.db, api.url(), promise.ID())
+	say.start(config.Redacted(f.db), api.url(), promise.ID())
 	if err := c.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
@@ -154,13 +155,13 @@ func runDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 	}
 	say.tryIt(api.url(), promise.ID())
 	<-ctx.Done()
-	say.stopped("Everything is kept in " + f.db + ".")
+	say.stopped("Everything is kept in " + config.Redacted(f.db) + ".")
 	return asServed(context.Cause(ctx))
 }
 
 // openPatiently opens the database, and tells when that takes long because another process works with it.
 func openPatiently(ctx context.Context, url string, waits func(url string)) (godwit.Store, error) {
-	slow := time.AfterFunc(openPatience, func() { waits(url) })
+	slow := time.AfterFunc(openPatience, func() { waits(config.Redacted(url)) })
 	defer slow.Stop()
 	store, err := open.Store(ctx, url)
 	if err != nil && ctx.Err() != nil {

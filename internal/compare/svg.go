@@ -21,7 +21,7 @@ const (
 
 // svgStyle has a background of its own, so that the plot is legible on any page.
 const svgStyle = `<style>
-  text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #24292f }
+  text { font-size: 13px; font-family: system-ui, "Segoe UI", Helvetica, Arial, "DejaVu Sans", sans-serif; fill: #24292f }
   .back { fill: #ffffff; stroke: #d0d7de } .grid { stroke: #d0d7de; stroke-width: 1 } .title { font-size: 16px; font-weight: 600 }
   .small { font-size: 12px; fill: #57606a } .left { stroke: #57606a; stroke-dasharray: 2 3 }
   .curve { fill: none; stroke-width: 2.5; stroke-linejoin: round } .done { stroke-dasharray: 7 4; stroke-width: 1.8 }
@@ -79,14 +79,18 @@ func (r Result) SVG() []byte {
 	a.grid(&b)
 	if x := a.x(s.TimeoutMS); x < svgRight {
 		fmt.Fprintf(&b, `<path class="left" d="M%.1f %dV%d"/>`+"\n", x, svgTop, svgBottom)
-		fmt.Fprintf(&b, `<text class="small" x="%.1f" y="%d" text-anchor="end">clients leave after %s</text>`+"\n", x-5, svgTop+14, duration(s.TimeoutMS))
+		anchor, at := "start", x+6
+		if x > svgRight-150 {
+			anchor, at = "end", x-6
+		}
+		fmt.Fprintf(&b, `<text class="small" x="%.1f" y="%d" text-anchor="%s">clients leave after %s</text>`+"\n", at, svgBottom-8, anchor, duration(s.TimeoutMS))
 	}
 	for i, w := range r.Ways {
 		if w.Way != Sync {
 			fmt.Fprintf(&b, `<path class="curve done w%d" d="%s"/>`+"\n", i, a.curve(w.Completions))
 		}
 		fmt.Fprintf(&b, `<path class="curve w%d" d="%s"/>`+"\n", i, a.curve(w.Responses))
-		x := 20 + i*265
+		x := 20 + i*255
 		fmt.Fprintf(&b, `<path class="curve w%d" d="M%d 402h24"/>`+"\n", i, x)
 		write(&b, x+32, 406, "", r.title(w.Way))
 		write(&b, x+32, 424, "small", r.legend(w))
