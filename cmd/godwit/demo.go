@@ -99,7 +99,12 @@ func (f *demoFlags) check() error {
 }
 
 func runDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
-	say := newTeller(out)
+	say, ended := newTeller(out), ""
+	defer func() {
+		if stop := (stopped{}); ended != "" && (err == nil || errors.As(err, &stop)) {
+			say.stopped(ended)
+		}
+	}()
 	store, err := openPatiently(ctx, f.db, say.waitsForDatabase)
 	if err != nil {
 		return err
@@ -139,7 +144,7 @@ func runDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 
 	report, err := watch(ctx, c, promise, newBar(out, f.killAt))
 	if cause := context.Cause(ctx); err != nil && cause != nil {
-		say.stopped("Start it again: it goes on.")
+		ended = "Start it again: it goes on."
 		return cause
 	}
 	if err != nil {
@@ -155,7 +160,7 @@ func runDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 	}
 	say.tryIt(api.url(), promise.ID())
 	<-ctx.Done()
-	say.stopped("Everything is kept in " + config.Redacted(f.db) + ".")
+	ended = "Everything is kept in " + config.Redacted(f.db) + "."
 	return asServed(context.Cause(ctx))
 }
 
