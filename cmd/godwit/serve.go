@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/httpapi"
 	"github.com/godwit-go/godwit/internal/config"
 )
@@ -54,7 +53,7 @@ func fromEnv(name, otherwise string) string {
 // address. The database comes first, as a server that is to be replaced lets go of it last.
 func serve(ctx context.Context, conf *config.Config, out, errOut io.Writer) (err error) {
 	log := newLog(conf.Log, errOut)
-	w, err := prepare(ctx, conf, log)
+	w, err := prepare(ctx, conf, true, log)
 	if err != nil {
 		return notIfStopped(ctx, err)
 	}
@@ -67,7 +66,7 @@ func serve(ctx context.Context, conf *config.Config, out, errOut io.Writer) (err
 		}
 		return nil
 	}
-	api, err := listen(ctx, conf.Listen, newAPI(conf, w.client, log, ready), log)
+	api, err := listen(ctx, conf.Listen, newAPI(conf, w, log, ready), log)
 	if err != nil {
 		return notIfStopped(ctx, addressError(conf.Listen, err))
 	}
@@ -84,11 +83,11 @@ func serve(ctx context.Context, conf *config.Config, out, errOut io.Writer) (err
 }
 
 // newAPI makes the handler of the HTTP API.
-func newAPI(conf *config.Config, c *godwit.Client, log *slog.Logger, ready func(context.Context) error) http.Handler {
-	return httpapi.New(c, httpapi.Config{
+func newAPI(conf *config.Config, w *workshop, log *slog.Logger, ready func(context.Context) error) http.Handler {
+	return httpapi.New(w.client, w.telemetry.api(httpapi.Config{
 		Logger: log, Ready: ready,
 		WaitMax: conf.HTTP.WaitMax, WaitersMax: conf.HTTP.WaitersMax, BodyBytesMax: int64(conf.HTTP.BodyBytesMax),
-	})
+	}))
 }
 
 // addressError says what to do when an address cannot be had.

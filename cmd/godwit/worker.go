@@ -43,7 +43,7 @@ func work(ctx context.Context, conf *config.Config, out, errOut io.Writer) (err 
 	if strings.HasPrefix(conf.DB, "memory:") {
 		return usageError{errors.New("--db must be a database that others can put jobs into, got memory: (use sqlite:PATH, or godwit serve)")}
 	}
-	w, err := prepare(ctx, conf, newLog(conf.Log, errOut))
+	w, err := prepare(ctx, conf, false, newLog(conf.Log, errOut))
 	if err != nil {
 		return notIfStopped(ctx, err)
 	}
@@ -62,25 +62,35 @@ func work(ctx context.Context, conf *config.Config, out, errOut io.Writer) (err 
 type workshop struct {
 	store     godwit.Store
 	client    *godwit.Client
+	telemetry *telemetry
 	closeHTTP func() // the connections of the task http
 }
 
 // prepare opens the database and makes the client. Nothing runs yet.
-func prepare(ctx context.Context, conf *config.Config, log *slog.Logger) (*workshop, error) {
+func prepare(ctx context.Context, conf *config.Config, serves bool, log *slog.Logger) (*workshop, error) {
 	store, err := openStore(ctx, conf, log)
 	if err != nil {
 		return nil, err
 	}
-	c, err := godwit.New(instrument(store), clientConfig(conf, log))
+	tel, err := newTelemetry(ctx, conf, serves, log)
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	w := &workshop{store: store, client: c, closeHTTP: func() {}}
+	c, err := godwit.New(instrument(store), tel.client(clientConfig(conf, log)))
+	if err != nil {
+		tel.close()
+		return nil, errors.Join(err, store.Close())
+	}
+	tel.watch(c)
+	w := &workshop{store: store, client: c, telemetry: tel, closeHTTP: func() {}}
 	builtin.Handle(c)
 	if conf.Tasks.HTTPEnabled {
 		w.closeHTTP = builtin.HandleHTTP(c, conf.Tasks.HTTP)
 	}
 	handleInstrumented(c)
+	if len(conf.Tasks.Exec.Allow) > 0 {
+		builtin.HandleExec(c, conf.Tasks.Exec)
+	}
 	if _, ok := conf.Queues[godwit.QueueDefault]; !ok {
 		log.Warn("godwit: the queue default is not worked here", "queues", slices.Sorted(maps.Keys(conf.Queues)))
 	}
@@ -90,6 +100,7 @@ func prepare(ctx context.Context, conf *config.Config, log *slog.Logger) (*works
 // close lets go of the database, after the client was stopped or was never started.
 func (w *workshop) close() error {
 	w.closeHTTP()
+	w.telemetry.close()
 	return w.store.Close()
 }
 
