@@ -419,3 +419,32 @@ func ExampleBroadcast() {
 	// 20
 	// 21
 }
+
+func ExamplePool_Resize() {
+	pool, _ := async.NewPool(async.PoolConfig{Workers: 1})
+	met := make(chan string)
+	_ = pool.Go(ctx, func(ctx context.Context) error { met <- "hello"; return nil })
+	_ = pool.Go(ctx, func(ctx context.Context) error { fmt.Println(<-met); return nil })
+	_ = pool.Resize(0, 2) // One worker alone would wait for ever.
+	fmt.Println(pool.Drain(ctx))
+	fmt.Println(pool.Stats().Ended, pool.Stop(ctx))
+	// Output:
+	// hello
+	// <nil>
+	// 2 <nil>
+}
+
+func ExampleScope_TryGo() {
+	err := async.ScopeConfig{Limit: 1}.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+		wait := make(chan struct{})
+		fmt.Println(s.TryGo(func(ctx context.Context) error { <-wait; return nil }))
+		fmt.Println(s.TryGo(func(ctx context.Context) error { return nil }))
+		close(wait)
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// true
+	// false
+	// <nil>
+}

@@ -2,6 +2,7 @@ package async
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -74,6 +75,85 @@ func TestPoolUnderLoad(t *testing.T) {
 		wantNoErr(t, p.Stop(ctx))
 		want(t, "ended", ended.Load(), accepted.Load())
 		want(t, "counted", p.Stats().Ended, accepted.Load())
+	}
+}
+
+// TestCancelUnderLoad cancels work of a pool while workers take it: each future settles once, and what was cancelled in time is not
+// begun.
+func TestCancelUnderLoad(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p, err := NewPool(PoolConfig{Workers: 4, Queue: 16})
+	wantNoErr(t, err)
+	var begun, ended, succeeded atomic.Int64
+	const submitters, each = 4, 2000
+	wantNoErr(t, Run(ctx, func(ctx context.Context, s *Scope) error {
+		for range submitters {
+			s.Go(func(ctx context.Context) error {
+				for range each {
+					f, err := Submit(ctx, p, func(context.Context) (int, error) { begun.Add(1); return 7, nil })
+					if err != nil {
+						return err
+					}
+					f.OnEnd(func(int, error) { ended.Add(1) })
+					f.Cancel(errBoom)
+					switch v, err := f.Await(ctx); {
+					case err == nil && v == 7:
+						succeeded.Add(1)
+					case !errors.Is(err, errBoom):
+						t.Errorf("got %d and the error %v", v, err)
+					}
+				}
+				return nil
+			})
+		}
+		return nil
+	}))
+	wantNoErr(t, p.Stop(ctx))
+	want(t, "callbacks", ended.Load(), submitters*each)
+	want(t, "begun and succeeded", begun.Load(), succeeded.Load())
+	want(t, "counted", p.Stats().Ended, submitters*each)
+}
+
+// TestMapLeftAnywhere leaves the loop at every place, in every way: by break, panic and Goexit, and by the end of the context.
+func TestMapLeftAnywhere(t *testing.T) {
+	t.Parallel()
+	const n = 40
+	ways := []func(cancel context.CancelFunc) bool{
+		func(context.CancelFunc) bool { return false },
+		func(context.CancelFunc) bool { panic(errBoom) },
+		func(context.CancelFunc) bool { runtime.Goexit(); return false },
+		func(cancel context.CancelFunc) bool { cancel(); return true },
+	}
+	for _, cfg := range []MapConfig{{}, {Concurrency: 4, Unordered: true}, {Concurrency: 3, Ahead: 1}, {AllErrors: true}} {
+		for place := range n {
+			for _, leave := range ways {
+				var running, inputs atomic.Int64
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					defer func() { _ = recover() }()
+					ctx, cancel := context.WithCancel(context.Background())
+					defer cancel()
+					in := func(yield func(int) bool) {
+						inputs.Add(1)
+						defer inputs.Add(-1)
+						numbers(n)(yield)
+					}
+					given := 0
+					for range Map(ctx, in, cfg, func(ctx context.Context, i int) (int, error) { //nolint:errcheck // The end is what is looked at.
+						running.Add(1)
+						defer running.Add(-1)
+						return i, nil
+					}) {
+						if given++; given > place && !leave(cancel) {
+							break
+						}
+					}
+				})
+				wg.Wait()
+				want(t, "calls and inputs that run", running.Load()+inputs.Load(), 0)
+			}
+		}
 	}
 }
 
