@@ -20,7 +20,7 @@ func verdict(name string, response *http.Response, body []byte, now time.Time) e
 	if status < 400 {
 		return nil
 	}
-	err := fmt.Errorf("%s answered %d %s%s", name, status, http.StatusText(status), excerpt(body))
+	err := fmt.Errorf("%s answered %d %s%s", name, status, http.StatusText(status), excerpt(body[:min(len(body), excerptMax)]))
 	if status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests {
 		return godwit.Permanent(err)
 	}
@@ -30,12 +30,9 @@ func verdict(name string, response *http.Response, body []byte, now time.Time) e
 	return err
 }
 
-// excerpt gives the beginning of a body for an error.
-func excerpt(body []byte) string {
-	if len(body) > excerptMax {
-		body = wholeRunes(body[:excerptMax])
-	}
-	text := strings.TrimSpace(string(body))
+// excerpt gives a part of a text for an error, as one line; of bytes that are none, nothing.
+func excerpt(part []byte) string {
+	text := strings.TrimSpace(string(wholeRunes(part)))
 	if text == "" || !utf8.ValidString(text) {
 		return ""
 	}

@@ -2,19 +2,9 @@
 
 package builtin
 
-import (
-	"errors"
-	"os"
-)
+import "errors"
 
-// checkProgram refuses what cannot be run.
-func checkProgram(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return errors.New("is no program that can be run")
-	}
-	return nil
+// checkProgram refuses every program: a program and all that it starts cannot be ended together here.
+func checkProgram(string) error {
+	return errors.New("cannot be run on this system: the task exec needs a Unix")
 }
