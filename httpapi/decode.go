@@ -75,8 +75,10 @@ var shapes sync.Map // of reflect.Type to *shape
 
 // shapeOf gives the shape of a struct; that of any other type is empty.
 func shapeOf(t reflect.Type) *shape {
-	if known, ok := shapes.Load(t); ok {
-		return known.(*shape) //nolint:forcetypeassert // nothing else is stored
+	if kept, found := shapes.Load(t); found {
+		if s, ok := kept.(*shape); ok {
+			return s
+		}
 	}
 	s := &shape{fields: map[string]reflect.Type{}}
 	for i := 0; t.Kind() == reflect.Struct && i < t.NumField(); i++ {
