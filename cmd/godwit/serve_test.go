@@ -317,3 +317,31 @@ func TestSignalWhileWaitingForTheDatabaseEndsInGoodOrder(t *testing.T) {
 	first.signal(syscall.SIGTERM)
 	first.ends()
 }
+
+func TestServeCallsURLsThatItsConfigurationAllows(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		content string
+		state   string
+		part    string
+	}{
+		"none of its own": {"log: {level: error}\n", "failed", "127.0.0.1 is a loopback address, which jobs may not reach (tasks.http.allow_private "},
+		"allowed":         {"tasks: {http: {allow_private: [127.0.0.0/8]}}\n", "succeeded", "status:200"},
+		"switched off":    {"tasks: {http: {enabled: false}}\n", "", "http"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte(c.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := startServe(t, dir, "--config", "a.yaml")
+			status, job := s.call("POST", "/v1/tasks/http", "wait=30", `{"url":"`+s.url+`/v1/tasks"}`)
+			if c.state == "" && status != http.StatusNotFound || c.state != "" && job["state"] != c.state || !strings.Contains(fmt.Sprint(job), c.part) {
+				t.Errorf("it answered %d %v", status, job)
+			}
+			s.signal(syscall.SIGTERM)
+			s.ends()
+		})
+	}
+}
