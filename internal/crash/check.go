@@ -25,6 +25,7 @@ const (
 	RuleCause     Rule = "a job runs again only for a recorded cause"
 	RuleCounts    Rule = "attempts, crashes and releases are counted as what happened, and a crash only when the worker died"
 	RuleCancelled Rule = "a job whose cancel was acknowledged starts no further run"
+	RuleItems     Rule = "an item that was acknowledged is there once, and none comes from a run that is over"
 	RuleEarly     Rule = "nothing starts before its time"
 	RuleOrder     Rule = "what happens to a job happens in order"
 	RuleChild     Rule = "a child is submitted once, however often its parent runs"
@@ -68,7 +69,7 @@ func Check(events []Event, finals []Final) Report {
 		for _, rule := range []func(*history){
 			c.checkOrigin, c.checkLost, c.checkResult, c.checkWinner, c.checkOnce, c.checkGrows, c.checkZombie, c.checkForgotten,
 			c.checkAgain, c.checkCause, c.checkID, c.checkCounts, c.checkCrashes, c.checkCancelled, c.checkEarly, c.checkOrder,
-			c.checkTimes,
+			c.checkTimes, c.checkItems,
 		} {
 			rule(h)
 		}
@@ -99,6 +100,7 @@ type history struct {
 	met       []entry // acknowledged submissions that this job answered
 	claimed   []entry
 	started   []entry
+	emitted   []entry
 	effects   []entry
 	settling  []entry
 	settled   []entry
@@ -157,7 +159,7 @@ func (c *checker) index(at int, e Event) {
 	}
 	h := c.history(e.Job)
 	lists := map[Kind]*[]entry{
-		Claimed: &h.claimed, Started: &h.started, Effect: &h.effects, Settling: &h.settling, Settled: &h.settled,
+		Claimed: &h.claimed, Started: &h.started, Emitted: &h.emitted, Effect: &h.effects, Settling: &h.settling, Settled: &h.settled,
 		Cancelled: &h.cancels, Retrying: &h.retrying, Hastening: &h.hastening, Observed: &h.observed,
 	}
 	if list := lists[e.Kind]; list != nil {

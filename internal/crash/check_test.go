@@ -81,7 +81,12 @@ func TestCheckFindsPlantedFaults(t *testing.T) {
 		"cancel acknowledged, run handed out": {RuleCancelled, func(s *story) { s.claim(askedJob, 2) }},
 		"delayed job early":                   {RuleEarly, func(s *story) { s.event(Claimed, delayedJob).At = s.event(Submitting, delayedJob).At }},
 		"snoozed job early":                   {RuleEarly, func(s *story) { s.event(Settling, snoozedJob).Delay = time.Hour }},
-		"start without a claim":               {RuleOrder, func(s *story) { s.event(Claimed, parentJob).Run = 7 }},
+		"item lost":                           {RuleItems, func(s *story) { s.job(parentJob).Items = nil }},
+		"item twice":                          {RuleItems, func(s *story) { s.job(parentJob).Items = append(s.job(parentJob).Items, s.job(parentJob).Items...) }},
+		"zombie's item": {RuleItems, func(s *story) {
+			s.job(crashedJob).Items = append(s.job(crashedJob).Items, godwit.Item{Seq: 2, Run: 1})
+		}},
+		"start without a claim": {RuleOrder, func(s *story) { s.event(Claimed, parentJob).Run = 7 }},
 		"effect before the start": {RuleOrder, func(s *story) {
 			a, b := s.event(Started, parentJob), s.event(Effect, parentJob)
 			*a, *b = *b, *a

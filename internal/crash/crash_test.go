@@ -100,9 +100,9 @@ func (h *harness) finish() crash.Report {
 	if t.Failed() {
 		h.endDriver()
 	} else {
-		s := h.start(round{kind: stop})
+		s := h.start(round{kind: drain})
 		h.driver.finish(h.ctx)
-		h.stopInOrder(s)
+		h.stopInOrder(s, round{kind: drain})
 	}
 	events, cut, err := crash.ReadLog(h.c.path)
 	h.must(err)
@@ -162,7 +162,11 @@ func (h *harness) finals() []crash.Final {
 			if err != nil || code != "" || job.Code != "" {
 				t.Fatal(ids[i], job.Code, code, err)
 			}
-			all = append(all, crash.Final{Job: job.Job, Attempts: attempts})
+			items, code, err := store.Items(t.Context(), ids[i], 0, godwit.PageMax)
+			if err != nil || code != "" {
+				t.Fatal(ids[i], code, err)
+			}
+			all = append(all, crash.Final{Job: job.Job, Attempts: attempts, Items: items})
 		}
 		if filter.Before = page.Next; page.Next.IsZero() {
 			return all

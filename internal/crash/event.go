@@ -21,13 +21,14 @@ type Kind string
 // unknown outcome. The harness writes what it asks of the program and what it is told; the program what its store and its handlers
 // did.
 const (
-	Life       Kind = "life"       // the harness saw a life of the program end; Point is how
+	Life       Kind = "life"       // the harness saw a life of the program end; Point is how, Round what for
 	Restarted  Kind = "restarted"  // the program has a session and is about to work
 	Submitting Kind = "submitting" // Asked, Task, Args, Delay, Parent, Name, Key, Unique
 	Submitted  Kind = "submitted"  // the same, with the Job that answered, Created, State, Code
 	Cut        Kind = "cut"        // a call was cut off: Asked of a submission, otherwise Job
 	Claimed    Kind = "claimed"    // Job, Run, Session, Crashes
 	Started    Kind = "started"    // the handler began: Job, Run
+	Emitted    Kind = "emitted"    // the handler emitted an item, the only one of its run: Job, Run
 	Effect     Kind = "effect"     // the handler did its work: Job, Run, Value
 	Settling   Kind = "settling"   // Job, Run, Session, Outcome, Delay, Zombie
 	Settled    Kind = "settled"    // the same, with Code and State
@@ -66,6 +67,7 @@ type Event struct {
 	Value   int64          `json:"value,omitempty"`
 	Result  string         `json:"result,omitempty"` // of type [Result]
 	Point   string         `json:"point,omitempty"`
+	Round   string         `json:"round,omitempty"`
 }
 
 // Args are the arguments of every job: what it is to do, and what must come of it.
@@ -88,6 +90,7 @@ type Final struct {
 	Code     godwit.Code // of a job that is not there
 	Job      godwit.Job
 	Attempts []godwit.Attempt
+	Items    []godwit.Item
 }
 
 // Log appends events to a file that several processes write to, each with one write. Each line begins with its line feed: one that

@@ -25,6 +25,7 @@ const (
 	freeze   kind = "freeze"    // SIGSTOP past the lease, SIGCONT, and kill -9 a while after
 	handover kind = "hand over" // the same, while a second server waits to take over
 	stop     kind = "stop"      // SIGTERM
+	drain    kind = "drain"     // SIGTERM, when all work is done
 )
 
 // round is one life of a server and how it ends.
@@ -124,7 +125,7 @@ func (h *harness) run(r round) {
 	reached := s.after(r.lines)
 	switch {
 	case reached && r.kind == stop:
-		h.stopInOrder(s)
+		h.stopInOrder(s, r)
 	case reached && r.kind == freeze:
 		h.freeze(s)
 		s.after(linesMax() / 8)
@@ -153,21 +154,21 @@ func (h *harness) kill(s *server, r round, end string) {
 	h.c.t.Helper()
 	s.signal(syscall.SIGKILL)
 	<-s.ended
-	h.note(s, end)
+	h.note(s, r, end)
 	if s.killedBy() != syscall.SIGKILL {
 		h.c.t.Fatal("ended by itself: ", describe(s, r))
 	}
 }
 
 // stopInOrder tells a server to end, as whoever replaces it by a new version does.
-func (h *harness) stopInOrder(s *server) {
+func (h *harness) stopInOrder(s *server, r round) {
 	h.c.t.Helper()
 	<-s.ready
 	s.signal(syscall.SIGTERM)
 	<-s.ended
-	h.note(s, crash.EndOrderly)
+	h.note(s, r, crash.EndOrderly)
 	if s.cmd.ProcessState.ExitCode() != 0 {
-		h.c.t.Error("was to end in good order: ", describe(s, round{kind: stop}))
+		h.c.t.Error("was to end in good order: ", describe(s, r))
 	}
 }
 
@@ -194,13 +195,13 @@ func (h *harness) handOver(s *server, r round) {
 	if next.isReady() {
 		t.Errorf("life %d works on the file while life %d does", next.life, s.life)
 	}
-	h.kill(s, r, "random, "+crash.StoppedMark+" before a hand-over")
+	h.kill(s, round{kind: freeze}, "random, "+crash.StoppedMark+" before a hand-over")
 	select {
 	case <-next.ready:
 		next.after(r.lines)
 		h.kill(next, r, "random, after a hand-over")
 	case <-next.ended: // it does not wait for ever, and says why
-		h.note(next, "refused the file")
+		h.note(next, r, "refused the file")
 		if next.killedBy() != 0 || !strings.Contains(next.errors.String(), "another process") {
 			t.Error("was to wait for the file: ", describe(next, r))
 		}
@@ -208,8 +209,8 @@ func (h *harness) handOver(s *server, r round) {
 }
 
 // note writes the end of a life into the log.
-func (h *harness) note(s *server, end string) {
-	h.c.write(crash.Event{Kind: crash.Life, Life: s.life, Point: end})
+func (h *harness) note(s *server, r round, end string) {
+	h.c.write(crash.Event{Kind: crash.Life, Life: s.life, Point: end, Round: string(r.kind)})
 }
 
 // losePower drops what the last life has not synced.

@@ -21,6 +21,7 @@ const (
 // Figures tell what a series of rounds amounted to.
 type Figures struct {
 	Lives        int            // starts of the program
+	Rounds       map[string]int // by what was done to the program
 	Ends         map[string]int // by how the life ended
 	Acknowledged int            // jobs whose submission was acknowledged
 	Cut          int            // calls cut off, whose outcome was unknown and which were repeated
@@ -33,6 +34,7 @@ type Figures struct {
 	Late         int                 // settles of runs already ended or lost that were sent on purpose
 	LateTaken    int                 // of those, settles that came in time all the same
 	Observed     int                 // outcomes of promises
+	Items        int                 // whose emission was acknowledged
 
 	// Back is the longest time from the death of a process to the next start of a job that it interrupted for the first time: from the
 	// second time on a job waits by design. Not counted are lives that were stopped for a while, or whose file was examined after
@@ -43,13 +45,14 @@ type Figures struct {
 
 func (c *checker) figures() Figures {
 	f := Figures{
-		Ends: map[string]int{}, Settled: map[godwit.State]int{}, Again: map[string]int{}, Refused: map[godwit.Code]int{},
+		Rounds: map[string]int{}, Ends: map[string]int{}, Settled: map[godwit.State]int{}, Again: map[string]int{}, Refused: map[godwit.Code]int{},
 	}
 	for _, e := range c.events {
 		switch e.Kind {
 		case Life:
 			f.Lives++
 			f.Ends[e.Point]++
+			f.Rounds[e.Round]++
 		case Settled:
 			if e.Code != "" {
 				f.Refused[e.Code]++
@@ -64,6 +67,8 @@ func (c *checker) figures() Figures {
 			f.Cut++
 		case Observed:
 			f.Observed++
+		case Emitted:
+			f.Items++
 		}
 	}
 	for _, h := range c.jobs {
@@ -124,12 +129,14 @@ func (f Figures) String() string {
 		fmt.Fprintf(&b, "%-34s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	line("lives of the program", "%d", f.Lives)
+	line("rounds", "%s", counts(f.Rounds))
 	line("ends", "%s", counts(f.Ends))
 	line("jobs acknowledged", "%d", f.Acknowledged)
 	line("calls cut off, then repeated", "%d, of which %d submissions had happened and were met", f.Cut, f.Recognised)
 	line("settled", "%s", counts(f.Settled))
 	line("lost", "%d", f.Lost)
 	line("outcomes observed", "%d", f.Observed)
+	line("items acknowledged", "%d", f.Items)
 	line("runs", "%d", f.Runs)
 	line("run again by design", "%s", counts(f.Again))
 	line("settles refused", "%s", counts(f.Refused))

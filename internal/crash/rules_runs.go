@@ -180,3 +180,29 @@ func (c *checker) checkTimes(h *history) {
 	}
 	see(job.FinishedAt, "end")
 }
+
+// checkItems wants one item of each run that was told that its own is kept, at most one of every other, and those of a run before those
+// of the next.
+func (c *checker) checkItems(h *history) {
+	if !h.there() {
+		return
+	}
+	kept, last := map[int64]int{}, int64(0)
+	for _, item := range h.final.Items {
+		kept[item.Run]++
+		if item.Run < last || item.Run > h.final.Job.Run {
+			c.violate(RuleItems, h.id, "an item of run %d came after one of run %d; there were %d runs", item.Run, last, h.final.Job.Run)
+		}
+		last = item.Run
+	}
+	for run, n := range kept {
+		if n > 1 {
+			c.violate(RuleItems, h.id, "%d items of run %d, which emitted one", n, run)
+		}
+	}
+	for _, e := range h.emitted {
+		if kept[e.Run] == 0 {
+			c.violate(RuleItems, h.id, "the item of run %d was acknowledged, and is not there", e.Run)
+		}
+	}
+}

@@ -162,6 +162,7 @@ func (s *story) settle(id godwit.ID, run int64, o godwit.Outcome, code godwit.Co
 // win is a whole run that succeeds.
 func (s *story) win(id godwit.ID, run int64) {
 	s.claim(id, run)
+	s.tell(Event{Kind: Emitted, Job: id, Run: run})
 	s.tell(Event{Kind: Effect, Job: id, Run: run, Value: 3})
 	s.settle(id, run, godwit.OutcomeSucceed, "", godwit.StateSucceeded)
 	s.observe(id, godwit.StateSucceeded, run)
@@ -186,6 +187,7 @@ func (s *story) final(id godwit.ID, state godwit.State, run int64, records ...st
 	}}
 	if state == godwit.StateSucceeded {
 		f.Job.Result = godwit.Payload{Encoding: godwit.EncodingJSON, Data: []byte(resultText(run))}
+		f.Items = []godwit.Item{{Seq: 1, Run: run}}
 	}
 	for i, r := range records {
 		f.Attempts = append(f.Attempts, godwit.Attempt{Run: int64(i + 1), Outcome: r, StartedAt: at(int64(i + 1)), EndedAt: at(int64(i + 2))})

@@ -148,6 +148,7 @@ func (v *Victim) handle(ctx context.Context, k *Kind, a crash.Args) (crash.Resul
 	if token, ok := v.witness.staleToken(info.ID); ok && v.draw(3) == 0 {
 		v.lateSettle(token, crash.Result{Value: -1, Run: token.Run}) // an earlier run wakes up
 	}
+	v.emit(ctx, a, info)
 	value, err := k.body(v, ctx, a)
 	if err != nil {
 		return crash.Result{}, err
@@ -161,6 +162,16 @@ func (v *Victim) handle(ctx context.Context, k *Kind, a crash.Args) (crash.Resul
 		}
 	}
 	return r, nil
+}
+
+// emit emits an item, in some jobs. It may well be refused: the run was lost.
+func (v *Victim) emit(ctx context.Context, a crash.Args, info godwit.RunInfo) {
+	if a.N%4 != 0 {
+		return
+	}
+	if err := godwit.Emit(ctx, info.Run); err == nil {
+		v.witness.write(crash.Event{Kind: crash.Emitted, Job: info.ID, Run: info.Run})
+	}
 }
 
 // lateSettle settles a run that is probably over.

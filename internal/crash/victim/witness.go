@@ -40,7 +40,7 @@ func (p *points) pass(name string) {
 func Points(file bool) []string {
 	all := []string{
 		"mid-job", "after-effect", "before-submit", "after-submit", "after-claim", "before-settle", "after-settle", "after-park",
-		"after-resume", "after-cancel", "after-retry", "after-rescue", "after-advance", "after-heartbeat",
+		"after-resume", "after-cancel", "after-retry", "before-report", "after-report", "after-rescue", "after-advance", "after-heartbeat",
 	}
 	if file {
 		all = append(all, "write-wal", "before-sync-wal", "after-sync-wal", "write-db", "before-sync-db", "after-sync-db")
@@ -208,6 +208,13 @@ func (w *witness) Cancel(ctx context.Context, r []godwit.CancelRequest) ([]godwi
 func (w *witness) Retry(ctx context.Context, r []godwit.RetryRequest) ([]godwit.SettleAnswer, error) {
 	defer w.points.pass("after-retry")
 	return w.Store.Retry(ctx, r)
+}
+
+// Report passes its points.
+func (w *witness) Report(ctx context.Context, r []godwit.Report) ([]godwit.SettleAnswer, error) {
+	w.points.pass("before-report")
+	defer w.points.pass("after-report")
+	return w.Store.Report(ctx, r)
 }
 
 // Park passes its point.
