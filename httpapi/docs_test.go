@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"fmt"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/httpapi"
+	"github.com/godwit-go/godwit/internal/wire"
 )
 
 // example is a line of curl in the document, with the status that it says is answered.
@@ -83,6 +85,32 @@ func TestTheDocumentDescribesTheRoutes(t *testing.T) {
 	slices.Sort(described)
 	if len(routes) < 25 || !slices.Equal(routes, described) {
 		t.Errorf("the routes are\n%s\nthe document describes\n%s", strings.Join(routes, "\n"), strings.Join(described, "\n"))
+	}
+}
+
+// The document's table of a job has the fields that a job has.
+func TestTheDocumentNamesTheFieldsOfAJob(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for _, form := range []reflect.Type{reflect.TypeFor[godwit.Job](), reflect.TypeFor[wire.Job]()} {
+		for f := range form.Fields() {
+			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+				names[name] = true
+			}
+		}
+	}
+	_, section, found := strings.Cut(document(t), "\n## A job\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[^|]+) \\|").FindAllStringSubmatch(section, -1) {
+		for _, name := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(row[1], -1) {
+			if !names[name[1]] {
+				t.Errorf("a job has no field %s", name[1])
+			}
+			delete(names, name[1])
+		}
+	}
+	if !found || len(names) > 0 {
+		t.Errorf("the document has no %v", names)
 	}
 }
 
