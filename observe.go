@@ -22,11 +22,6 @@ const (
 	RunLost      RunOutcome = "lost"      // the worker lost its lease or the job: what the run did does not count
 )
 
-// RunOutcomes lists the outcomes of a run.
-func RunOutcomes() []RunOutcome {
-	return []RunOutcome{RunSucceeded, RunFailed, RunCancelled, RunRetry, RunSnooze, RunRelease, RunLost}
-}
-
 // Observation is a run that ended, as its worker judged it. The store has the last word: when the job was cancelled or lost at that
 // very moment, the job ends so whatever was observed.
 type Observation struct {
