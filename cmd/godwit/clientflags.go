@@ -46,7 +46,7 @@ func (f *clientFlags) bind(cmd *cobra.Command) {
 func (f *clientFlags) bindReach(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.server, "server", "", "`URL` of the server (env GODWIT_SERVER; otherwise "+serverDefault+")")
 	cmd.Flags().StringVar(&f.token, "token", "", "`TOKEN` that the server asks for (env GODWIT_TOKEN, which other users of the machine cannot see)")
-	cmd.Flags().StringVar(&f.db, "db", "", "open this database instead, as sqlite:`PATH`, when nobody serves it")
+	cmd.Flags().StringVar(&f.db, "db", "", "open the database `URL` instead, such as sqlite:PATH, when nobody serves it")
 }
 
 func (f *clientFlags) bindOutput(cmd *cobra.Command) {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/godwit-go/godwit"
 )
 
-// Exit codes, as docs/cli.md and scripts rely on them. Besides them a signal ends the program with 128 plus its number.
+// Exit codes, as scripts rely on them.
 const (
 	exitDone      = 0
 	exitFailed    = 1
@@ -14,6 +16,30 @@ const (
 	exitNotFound  = 3
 	exitJobFailed = 4
 )
+
+// exitMeanings says what each exit code means, for the help and docs/cli.md.
+var exitMeanings = []struct {
+	code    int
+	meaning string
+}{
+	{exitDone, "done"},
+	{exitFailed, "failed, or refused"},
+	{exitUsage, "wrong usage: a bad flag, argument, id or JSON; nothing was done"},
+	{exitNotFound, "not found: a job that was never here or has been pruned, a task that no worker knows"},
+	{exitJobFailed, "the job that was waited for failed or was cancelled"},
+	{130, "stopped by SIGINT"},
+	{143, "stopped by SIGTERM, by those commands that do not stop in good order"},
+}
+
+// exitHelp lists the exit codes.
+func exitHelp() string {
+	var b strings.Builder
+	b.WriteString("Exit codes:\n")
+	for _, e := range exitMeanings {
+		fmt.Fprintf(&b, "  %-4d %s\n", e.code, e.meaning)
+	}
+	return b.String()
+}
 
 // usageError marks an error of the command line itself.
 type usageError struct{ err error }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -35,7 +36,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, release := withSignals(context.Background())
 	defer release()
 	root := newRoot()
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // nil would be those of the process
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
@@ -58,6 +59,7 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "godwit",
 		Short:         "Durable background work: jobs that survive crashes, in one SQLite file",
+		Long:          "Godwit runs durable background work: jobs that survive crashes.\n\n" + strings.TrimSpace(exitHelp()),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

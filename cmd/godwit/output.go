@@ -69,6 +69,7 @@ const (
 
 // grid prints rows under their headings, fitted to the terminal. Columns that are empty in every row are left out.
 func (p *printer) grid(columns []column, rows [][]string) {
+	rows = oneLine(rows)
 	shown := p.fit(columns, rows)
 	t := table.NewWriter()
 	t.SetOutputMirror(p.out)
@@ -164,9 +165,21 @@ func lastOptional(columns []column, shown []shownColumn) int {
 	return -1
 }
 
-// cut shortens a cell and shows that it was longer. Lines are joined: a row is one line.
+// oneLine joins the lines of each cell: a row is one line.
+func oneLine(rows [][]string) [][]string {
+	flat := make([][]string, 0, len(rows))
+	for _, row := range rows {
+		cells := make([]string, 0, len(row))
+		for _, cell := range row {
+			cells = append(cells, strings.Join(strings.Fields(cell), " "))
+		}
+		flat = append(flat, cells)
+	}
+	return flat
+}
+
+// cut shortens a cell and shows that it was longer.
 func cut(cell string, width int) string {
-	cell = strings.Join(strings.Fields(cell), " ")
 	if text.StringWidthWithoutEscSequences(cell) <= width {
 		return cell
 	}

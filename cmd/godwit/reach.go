@@ -173,7 +173,7 @@ func (d *desk) worded(err error) error {
 			hint = "start one with godwit serve, name another with --server, or give --db"
 		}
 		return fmt.Errorf("no server answers at %s: %w (%s)", d.where, dial.Unwrap(), hint)
-	case e != nil && (e.Code == "unauthorized" || e.Code == "forbidden"):
+	case e != nil && (e.Code == "unauthorized" || strings.HasSuffix(e.Message, "401 Unauthorized")):
 		return fmt.Errorf("%w (give the token of %s with --token or GODWIT_TOKEN)", err, d.where)
 	}
 	return err

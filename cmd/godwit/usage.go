@@ -46,9 +46,12 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("%s has no command %s%s", cmd.CommandPath(), quoteShort(args[0]), suggest.DidYouMean(args[0], known))
 }
 
+// onlyGroup marks a command that only holds others.
+const onlyGroup = "group"
+
 // newGroup makes a command that only holds others; alone it prints its help.
 func newGroup(name, short string, commands ...*cobra.Command) *cobra.Command {
-	group := &cobra.Command{Use: name, Short: short, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	group := &cobra.Command{Use: name, Short: short, Annotations: map[string]string{onlyGroup: "yes"}, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	group.AddCommand(commands...)
 	return group
 }

@@ -24,6 +24,9 @@ func (p *printer) ago(t time.Time) string {
 // span gives a length of time in its one or two largest units.
 func span(d time.Duration) string {
 	const day = 24 * time.Hour
+	if d >= 10*time.Second {
+		d = d.Round(time.Second) // 23h59m59.9s is a day
+	}
 	switch {
 	case d < time.Millisecond:
 		return d.Round(time.Microsecond).String()
@@ -32,7 +35,7 @@ func span(d time.Duration) string {
 	case d < 10*time.Second:
 		return d.Round(10 * time.Millisecond).String()
 	case d < time.Minute:
-		return d.Round(time.Second).String()
+		return d.String()
 	case d < time.Hour:
 		return pair(d, time.Minute, "m", time.Second, "s")
 	case d < day:
