@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -68,6 +69,9 @@ type workshop struct {
 
 // prepare opens the database and makes the client. Nothing runs yet.
 func prepare(ctx context.Context, conf *config.Config, serves bool, log *slog.Logger) (*workshop, error) {
+	for _, line := range config.Misspelt(os.Environ()) {
+		log.Warn("godwit: a variable of the environment is misspelt", "variable", line)
+	}
 	store, err := openStore(ctx, conf, log)
 	if err != nil {
 		return nil, err

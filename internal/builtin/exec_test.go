@@ -353,6 +353,20 @@ func TestExecInAJob(t *testing.T) {
 	}
 }
 
+func TestLargestOutputFits(t *testing.T) {
+	t.Parallel()
+	for name, unit := range map[string]string{"markup": "<", "zeros": "\x00", "binary": "\xff", "letters": "x", "quotes": `"`} {
+		o := &outputs{stdout: output{tail: tail{limit: 256 << 10}}, stderr: output{tail: tail{limit: 256 << 10}}}
+		for _, each := range []*output{&o.stdout, &o.stderr} {
+			fmt.Fprint(&each.tail, strings.Repeat(unit, 300<<10))
+		}
+		data, err := json.Marshal(o.result(0))
+		if err != nil || len(data) > godwit.PayloadMax {
+			t.Errorf("%s make a result of %d bytes, %v", name, len(data), err)
+		}
+	}
+}
+
 func TestLinesAreBounded(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder

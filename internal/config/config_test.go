@@ -273,6 +273,20 @@ func TestLoopbackIsToldFromTheRest(t *testing.T) {
 	load(t, Sources{File: write(t, "listen: 0.0.0.0:8080\n")})
 }
 
+func TestMisspeltVariablesAreTold(t *testing.T) {
+	t.Parallel()
+	got := Misspelt([]string{
+		"GODWIT_LSTEN=a", "GODWIT_LOG_LEVL=debug", "GODWITDB=a", "GODWIT_DB=a", "GODWIT_CONFIG=a", "GODWIT_PORT=tcp://10.0.0.1:80", "GODWIT_SERVICE_HOST=10.0.0.1", "HOME=/",
+	})
+	want := []string{
+		"GODWIT_LSTEN does nothing (did you mean GODWIT_LISTEN?)", "GODWIT_LOG_LEVL does nothing (did you mean GODWIT_LOG_LEVEL?)",
+		"GODWITDB does nothing (did you mean GODWIT_DB?)",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	for _, c := range faults {
 		if len(c.content) < 10_000 {
