@@ -55,9 +55,10 @@ type Config struct {
 	// Observe is told of every request when it was answered. It must not block. Defaults to nobody.
 	Observe func(Observation)
 
-	// Hosts are the names by which the server may be called, without a port, besides addresses and localhost; "*" is any. Defaults
-	// to any when it is reached at an address of the machine, and to none over the loopback interface, where a site could have its
-	// name point; a proxy before it that hands on the Host header needs its name here.
+	// Hosts are the names by which the server may be called, without a port, besides addresses, localhost, names under localhost and
+	// internal, and the machine's own; "*" is any. Defaults to any when it is reached at an address of the machine, and to none over
+	// the loopback interface, where a site could have its name point; a proxy before it that hands on the Host header needs its
+	// name here.
 	Hosts []string
 
 	// WaitMax bounds what Prefer: wait=N may ask for; more is cut to it. Defaults to [WaitMaxDefault]; negative: nobody waits.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func (s *server) admit(r *http.Request) error {
 
 // knows reports whether the server may be called by a name. A site whose own name is made to point at the loopback interface can
 // have a browser call what listens there as if it were that site (DNS rebinding): the Host header still has the site's name.
-// Addresses cannot be rebound.
+// Addresses cannot be rebound, and nobody on the net has a name under localhost or internal.
 func (s *server) knows(ctx context.Context, host string) bool {
 	if !s.exposed(ctx) && len(s.config.Hosts) == 0 {
 		return true
@@ -50,9 +51,21 @@ func (s *server) knows(ctx context.Context, host string) bool {
 	if _, err := netip.ParseAddr(name); err == nil {
 		return true
 	}
-	return name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") ||
-		slices.Contains(s.config.Hosts, "*") ||
-		slices.ContainsFunc(s.config.Hosts, func(known string) bool { return strings.EqualFold(known, name) })
+	return name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") || strings.HasSuffix(name, ".internal") ||
+		slices.Contains(s.hosts, "*") || slices.Contains(s.hosts, name)
+}
+
+// hostsOf lists the names by which a server knows itself: those configured, and the machine's own, which often resolves to the loopback
+// interface.
+func hostsOf(config Config) []string {
+	var names []string
+	for _, name := range config.Hosts {
+		names = append(names, strings.ToLower(name))
+	}
+	if own, err := os.Hostname(); err == nil {
+		names = append(names, strings.ToLower(own))
+	}
+	return names
 }
 
 // exposed reports whether the request came over the loopback interface, behind which callers feel safe.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -34,8 +35,13 @@ func TestUnknownHostsAreRefused(t *testing.T) {
 	t.Parallel()
 	plain, named, open := setup(t, httpapi.Config{}), setup(t, httpapi.Config{Hosts: []string{"Jobs.example"}}), setup(t, httpapi.Config{Hosts: []string{"*"}})
 	local := overLoopback(t.Context())
+	own, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for host, want := range map[string]int{
 		"127.0.0.1:8080": 200, "localhost": 200, "LOCALHOST:1": 200, "[::1]:8080": 200, "[::1]": 200, "app.localhost:3": 200, "localhost.": 200, "10.0.0.1": 200, "": 200,
+		own: 200, "host.docker.internal:80": 200, "internal.example": 403,
 		"evil.example": 403, "evil.example:8080": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example": 403, "notlocalhost": 403, "jobs.example": 403,
 	} {
 		if got := plain.at(local, host); got != want {

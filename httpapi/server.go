@@ -15,6 +15,7 @@ type server struct {
 	mux       *http.ServeMux
 	origins   *http.CrossOriginProtection
 	waiters   chan struct{} // a place for each request that waits
+	hosts     []string      // names by which it may be called
 	changes   *changes
 	stops     stops
 	bodyBytes atomic.Int64 // of bodies in memory
@@ -29,7 +30,7 @@ func New(c *godwit.Client, config Config) http.Handler {
 	config = config.withDefaults()
 	s := &server{
 		client: c, config: config, mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
-		waiters: make(chan struct{}, config.WaitersMax), changes: newChanges(c),
+		waiters: make(chan struct{}, config.WaitersMax), hosts: hostsOf(config), changes: newChanges(c),
 	}
 	for _, r := range routes(s) {
 		s.mux.Handle(r.pattern, r.handler)

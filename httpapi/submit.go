@@ -105,7 +105,7 @@ func submitMany(ctx context.Context, r *request, body stream) (*answer, error) {
 // readBatch reads the lines one by one, so that a refused batch costs no more than what was read.
 func readBatch(ctx context.Context, r *request, body io.Reader) ([]godwit.Submission, error) {
 	lines := bufio.NewScanner(body)
-	lines.Buffer(make([]byte, 0, 64<<10), BatchLineMax)
+	lines.Buffer(make([]byte, 0, 4<<10), BatchLineMax)
 	var subs []godwit.Submission
 	checked := map[string]bool{}
 	size, number := 0, 0
