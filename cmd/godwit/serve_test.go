@@ -345,3 +345,29 @@ func TestServeCallsURLsThatItsConfigurationAllows(t *testing.T) {
 		})
 	}
 }
+
+func TestServeKnowsTheNamesThatItsConfigurationGives(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte("hosts: [jobs.example.com]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := startServe(t, dir, "--config", "a.yaml")
+	for host, want := range map[string]int{"jobs.example.com": http.StatusOK, "evil.example.com": http.StatusForbidden} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/v1/queues", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close() // its status is all
+		if answer.StatusCode != want {
+			t.Errorf("as %s it answered %s, want %d", host, answer.Status, want)
+		}
+	}
+	s.signal(syscall.SIGTERM)
+	s.ends()
+}

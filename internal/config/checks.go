@@ -81,6 +81,16 @@ func isAddress(s string) error {
 	return nil
 }
 
+func parseHost(s string) (string, error) {
+	if s == "*" {
+		return s, nil
+	}
+	if u, err := url.Parse("http://" + s); err != nil || s == "" || len(s) > 253 || u.Host != s || u.Port() != "" {
+		return "", fmt.Errorf("must be names without a port, such as jobs.example.com, got %s", short(s))
+	}
+	return s, nil
+}
+
 // isLoopback reports whether an address can be reached from this machine alone. Of names only localhost is known to be.
 func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)

@@ -12,6 +12,7 @@ type Config struct {
 	DB             string
 	Listen         string
 	InsecureListen bool
+	Hosts          []string // what the API is called, as httpapi.Config has it
 
 	Queues        map[string]int // concurrency by name
 	Lease         time.Duration

@@ -131,6 +131,8 @@ var faults = map[string]struct{ content, want string }{
 	"all variables":           {"tasks: {exec: {allow_env: [\"*\"]}}\n", `must be the name of a variable, or the beginning of one and *, got "*"`},
 	"listen without host":     {"listen: 8080\n", `@:1:9: listen must be HOST:PORT, such as 127.0.0.1:8080, got "8080" (did you mean "127.0.0.1:8080"?)`},
 	"listen port":             {"listen: 127.0.0.1:99999\n", `listen must have a port from 0 to 65535`},
+	"host with a port":        {"hosts: [\"a:80\"]\n", `@:1:9: hosts must be names without a port, such as jobs.example.com, got "a:80"`},
+	"host with a path":        {"hosts: [a/b]\n", `hosts must be names without a port`},
 	"listen to everybody":     {"listen: 0.0.0.0:8080\n", `@:1:9: listen must be a loopback address such as 127.0.0.1:8080, got "0.0.0.0:8080"`},
 	"listen on any address":   {"listen: \":8080\"\n", `listen must be a loopback address`},
 	"empty":                   {"", `@: is empty (write at least one key, or give no file: the defaults do)`},

@@ -26,6 +26,8 @@ func process(c *Config) []*key {
 		text("listen", &c.Listen, "127.0.0.1:8080", isAddress, "`HOST:PORT`", "Where `godwit serve` listens; port 0 picks one and prints it."),
 		boolean("insecure_listen", &c.InsecureListen, false,
 			"Allows `listen` to be reachable from other machines, although the API asks nobody who they are: whoever reaches the port may run and read jobs."),
+		several("hosts", "host", &c.Hosts, nil, 256, parseHost, quoted,
+			"Names by which the API may be called, besides addresses, `localhost` and the machine's own name: what a proxy before it passes on as `Host`; `*` for any. Over the loopback interface other names are refused, and over all when names are given here."),
 	}
 }
 
