@@ -15,65 +15,92 @@ import (
 )
 
 func newBackup() *cobra.Command {
-	f := &clientFlags{output: formatTable}
+	f := &clientFlags{}
 	var to string
 	cmd := &cobra.Command{
 		Use:   "backup --db sqlite:PATH --to FILE",
 		Short: "Copy a database into a new file, and look whether the copy is sound",
 		Long: `backup copies an SQLite database as it stands at one instant, into a file that is not there yet, and looks through the copy. The
-file appears under its name only when it is complete, sound and on disk. A copy is opened like any database.
+file appears under its name only when it is complete, sound and on disk. A copy is opened like any database. A server may go on
+working with the database meanwhile.
 
-While a server works with the database it is the server's alone: stop it first, or let its program call Store.Backup, which copies
-while it works. PostgreSQL is backed up with its own pg_dump.`,
+PostgreSQL is backed up with its own pg_dump.`,
 		Example: "  godwit backup --db sqlite:godwit.db --to godwit-2030-01-31.db",
 		Args:    cobra.NoArgs,
 	}
-	f.bind(cmd)
-	cmd.Flags().Lookup("timeout").DefValue = "0s"
-	f.timeout = 0
+	cmd.Flags().StringVar(&f.db, "db", "", "the database `URL`, as sqlite:PATH")
 	cmd.Flags().StringVar(&to, "to", "", "write the copy into this new `FILE`")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := f.checkBackup(to); err != nil {
+	cmd.Flags().StringVar(&f.server, "server", "", "")
+	f.bindOutput(cmd)
+	if err := cmd.Flags().MarkHidden("server"); err != nil { // it is known only to say what to do instead
+		panic(fmt.Sprintf("godwit: hide --server: %v", err))
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		from, err := f.checkBackup(to)
+		if err != nil {
 			return err
 		}
-		return f.work(func(ctx context.Context, d *desk, _ []string) error {
-			store, ok := d.store.(*sqlite.Store)
-			if !ok {
-				return usagef("backup copies SQLite databases only (back up PostgreSQL with pg_dump)")
+		if err := backup(cmd.Context(), from, to); err != nil {
+			var stop stopped
+			if errors.As(context.Cause(cmd.Context()), &stop) {
+				return stop
 			}
-			if err := backup(ctx, store, to); err != nil {
-				return err
-			}
-			return d.printBackup(to)
-		})(cmd, args)
+			return err
+		}
+		return printBackup(newPrinter(cmd, f.output), to)
 	}
 	return cmd
 }
 
-func (f *clientFlags) checkBackup(to string) error {
+// checkBackup gives the file to copy.
+func (f *clientFlags) checkBackup(to string) (from string, err error) {
 	switch {
-	case f.db == "" && (f.server != "" || f.token != ""):
-		return usagef("a backup is not made through a server: give --db, while the server is stopped")
+	case f.server != "":
+		return "", usagef("a backup is not made through a server: give --db on the server's machine, where the server may go on working")
 	case f.db == "":
-		return usagef("--db must name the database to copy, as sqlite:PATH")
+		return "", usagef("--db must name the database to copy, as sqlite:PATH")
 	case to == "":
-		return usagef("--to must name the file to write")
+		return "", usagef("--to must name the file to write")
 	}
-	if _, isFile := doctor.SQLitePath(f.db); !isFile {
-		return usagef("--db must be sqlite:PATH, got %s (back up PostgreSQL with pg_dump)", quoteShort(f.db))
+	if err := oneOf("output", f.output, formatTable, formatJSON); err != nil {
+		return "", err
+	}
+	from, isFile := doctor.SQLitePath(f.db)
+	if !isFile {
+		return "", usagef("--db must be sqlite:PATH, got %s (back up PostgreSQL with pg_dump)", quoteShort(f.db))
 	}
 	if _, err := os.Lstat(to); err == nil {
-		return fmt.Errorf("%s is there already, and is left as it is: name a new file", to)
+		return "", fmt.Errorf("%s is there already, and is left as it is: name a new file", to)
 	}
-	return nil
+	file, err := doctor.ReadSQLiteFile(from)
+	if err != nil {
+		return "", fmt.Errorf("look at %s: %w", from, err)
+	}
+	for _, found := range file.Findings() {
+		if found.Severity == doctor.Error && found.Check == "file" {
+			return "", fmt.Errorf("%s (%s)", found.Message, found.Mend)
+		}
+	}
+	return from, nil
 }
 
 // backup writes the copy under another name, looks through it, and only then gives it its own.
-func backup(ctx context.Context, store *sqlite.Store, to string) (err error) {
+func backup(ctx context.Context, from, to string) (err error) {
 	partial := to + ".partial"
-	defer func() { err = errors.Join(err, removeAll(partial, partial+".lock", partial+"-wal", partial+"-shm")) }()
-	if err := store.Backup(ctx, partial); err != nil {
-		return fmt.Errorf("copy to %s: %w", partial, err)
+	// Whoever makes the file has the name to himself; SQLite writes into an empty one. Only its owner may read it: it holds what
+	// the database holds.
+	file, err := os.OpenFile(partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already, from a backup that was cut off or that runs now: remove it, if none runs", partial)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, removeAll(partial, partial+".lock", partial+"-wal", partial+"-shm", partial+"-journal"))
+	}()
+	if err := errors.Join(file.Close(), copySQLite(ctx, from, partial)); err != nil {
+		return err
 	}
 	if err := verify(ctx, partial); err != nil {
 		return fmt.Errorf("look through the copy: %w", err)
@@ -117,14 +144,14 @@ type backupForm struct {
 	Bytes int64  `json:"bytes"`
 }
 
-func (d *desk) printBackup(to string) error {
+func printBackup(p *printer, to string) error {
 	info, err := os.Stat(to)
 	if err != nil {
 		return err
 	}
-	if d.json {
-		return d.object(backupForm{to, info.Size()})
+	if p.json {
+		return p.object(backupForm{to, info.Size()})
 	}
-	_, err = fmt.Fprintf(d.out, "%s: %d bytes, looked through and sound\n", to, info.Size())
+	_, err = fmt.Fprintf(p.out, "%s: %d bytes, looked through and sound\n", to, info.Size())
 	return err
 }

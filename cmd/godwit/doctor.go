@@ -60,7 +60,7 @@ func (f *clientFlags) examine(ctx context.Context, p *printer, limits doctor.Lim
 	if err != nil {
 		return f.unreached(ctx, found, err)
 	}
-	limits.Now = p.now
+	limits.Now, limits.Alone = time.Now(), d.alone
 	more, err := doctor.Examine(ctx, d, limits)
 	if store, isSQLite := d.store.(*sqlite.Store); isSQLite && err == nil {
 		found = append(found, integrity(store.Check(ctx)))

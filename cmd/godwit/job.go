@@ -24,6 +24,7 @@ func newJob() *cobra.Command {
 		newJobCancel(),
 		newJobRetry(),
 		newJobRunNow(),
+		newJobReschedule(),
 		newJobDelete(),
 	)
 }

@@ -178,3 +178,34 @@ func TestServersThatAreNoneOfOurs(t *testing.T) {
 		})
 	}
 }
+
+func TestServersThatDoNotAnswerInTime(t *testing.T) {
+	t.Parallel()
+	let := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-let:
+		case <-r.Context().Done():
+		}
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(func() { close(let) })
+	const id = "01900000-0000-7000-8000-000000000001"
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"a read":       {[]string{"job", "get", id}, "no answer within 50ms (give it longer with --timeout)"},
+		"a submission": {[]string{"submit", "echo", "1", "--id", id}, "repeat it safely with --id " + id},
+		"a cancel":     {[]string{"job", "cancel", id}, "may or may not have happened"},
+		"a wait":       {[]string{"job", "wait", id}, "not finished after 50ms: it goes on (godwit job wait --server " + server.URL + " " + id + ")"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			code, out, errOut := client(t, server.URL, append(c.args, "--timeout", "50ms")...)
+			if code != exitFailed || !strings.Contains(errOut, c.want) || out != "" {
+				t.Errorf("exit code %d, %q, %q; want %d and %q", code, out, errOut, exitFailed, c.want)
+			}
+		})
+	}
+}

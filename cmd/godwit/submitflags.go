@@ -108,8 +108,8 @@ func (f *submitFlags) options(cmd *cobra.Command) (godwit.SubmitOptions, error) 
 		}
 	}
 	if f.runAt != "" {
-		if o.RunAt, err = time.Parse(time.RFC3339, f.runAt); err != nil {
-			return o, usagef("--run-at must be a time in RFC 3339 such as 2030-01-31T09:00:00Z, got %s", quoteShort(f.runAt))
+		if o.RunAt, err = parseTime("run-at", f.runAt); err != nil {
+			return o, err
 		}
 	}
 	for _, h := range f.headers {

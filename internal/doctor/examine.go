@@ -12,6 +12,9 @@ import (
 type Limits struct {
 	// Now is the time that ages are counted from. Defaults to time.Now().
 	Now time.Time
+	// Alone says that no worker can be at the store now: sessions are those of workers that ended without a word. Defaults to
+	// false.
+	Alone bool
 	// OldestReady is how long a job may be ready without being run. Defaults to 5 min.
 	OldestReady time.Duration
 	// LongRun is how long a run without a timeout may take. Defaults to 1 h.
@@ -81,6 +84,9 @@ func Examine(ctx context.Context, a godwit.Admin, limits Limits) ([]Finding, err
 	}
 	if o.sessions, err = a.Sessions(ctx); err != nil {
 		return nil, fmt.Errorf("read the sessions: %w", err)
+	}
+	if o.Alone {
+		o.sessions = nil
 	}
 	for _, state := range []godwit.State{
 		godwit.StateScheduled, godwit.StateReady, godwit.StateRunning, godwit.StateSucceeded, godwit.StateFailed,

@@ -182,6 +182,15 @@ func TestExamineFinds(t *testing.T) {
 	}
 }
 
+func TestExamineOfAStoreAloneCountsNobody(t *testing.T) {
+	t.Parallel()
+	w := served(godwit.QueueInfo{Name: "q", Depth: depth(1, 0)})
+	findings, err := doctor.Examine(t.Context(), w, doctor.Limits{Now: now, Alone: true})
+	if err != nil || findings[0].Severity != doctor.Error || !strings.HasPrefix(findings[0].Message, "no worker lives, and 1 job waits") {
+		t.Errorf("got %v, %v", findings, err)
+	}
+}
+
 func TestExamineBoundsWhatItLooksAtAndTells(t *testing.T) {
 	t.Parallel()
 	w := withJobs(many(2500, godwit.Job{State: godwit.StateRunning, StartedAt: now.Add(-time.Hour), Timeout: time.Minute})...)
