@@ -97,10 +97,11 @@ func (f *compareFlags) check() error {
 	return nil
 }
 
-func runCompare(ctx context.Context, f compareFlags, out, errOut io.Writer) (err error) {
+// measure runs the rounds in a temporary folder, which is gone before anything is printed: a reader may leave in the middle.
+func measure(ctx context.Context, f compareFlags, errOut io.Writer) (result compare.Result, err error) {
 	dir, err := os.MkdirTemp(f.dir, "godwit-compare-*")
 	if err != nil {
-		return fmt.Errorf("make a temporary folder: %w", err)
+		return result, fmt.Errorf("make a temporary folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	f.config.Dir = dir
@@ -109,7 +110,11 @@ func runCompare(ctx context.Context, f compareFlags, out, errOut io.Writer) (err
 		return httpapi.New(c, httpapi.Config{Logger: slog.New(slog.DiscardHandler)})
 	}
 	f.config.Tell = compareTeller(f.config, errOut)
-	result, err := compare.Run(ctx, f.config)
+	return compare.Run(ctx, f.config)
+}
+
+func runCompare(ctx context.Context, f compareFlags, out, errOut io.Writer) error {
+	result, err := measure(ctx, f, errOut)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
