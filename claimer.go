@@ -72,5 +72,8 @@ func (q *queue) step(ctx context.Context) time.Duration {
 	if unused := n - len(answer.Jobs); unused > 0 {
 		q.slots.putBack(unused)
 	}
+	if answer.More {
+		return 0 // a slot that became free during the claim woke nobody
+	}
 	return q.w.c.pollInterval()
 }
