@@ -205,6 +205,24 @@ func TestServeIsNotReadyWhileItStopsAndAnswersWhoWaits(t *testing.T) {
 	s.ends()
 }
 
+// TestStopAnswersWhoWaitsForAJobThatGoesBack stops a server with a waiter that would wait for a minute.
+func TestStopAnswersWhoWaitsForAJobThatGoesBack(t *testing.T) {
+	t.Parallel()
+	s := startServe(t, t.TempDir(), "--grace", "0s")
+	id := s.running("sleep", `{"for":"30m"}`)
+	waited := make(chan string, 1)
+	go func() {
+		status, job := s.call("GET", "/v1/jobs/"+id, "wait=60", "")
+		waited <- fmt.Sprint(status, " ", job["state"])
+	}()
+	s.signal(syscall.SIGTERM)
+	s.waitFor("godwit stops")
+	if got := <-waited; got != "200 ready" {
+		t.Errorf("who waited got %s, want the job as it stands", got)
+	}
+	s.ends()
+}
+
 func TestSecondSignalStopsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := startServe(t, t.TempDir(), "--grace", "1h")

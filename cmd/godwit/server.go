@@ -14,6 +14,7 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = time.Minute
 	idleTimeout       = 2 * time.Minute
+	headerBytesMax    = 64 << 10
 	hurryAfter        = time.Second     // at the end, for requests to be answered by themselves
 	shutdownTimeout   = 5 * time.Second // for all of them
 )
@@ -36,7 +37,7 @@ func listen(ctx context.Context, address string, handler http.Handler, log *slog
 	return &server{listener: listener, hurry: hurry, http: &http.Server{
 		BaseContext: func(net.Listener) context.Context { return base },
 		Handler:     handler, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytesMax,
 	}}, nil
 }
 

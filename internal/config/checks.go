@@ -36,6 +36,16 @@ func given(s string) error {
 	return nil
 }
 
+func isDatabase(s string) error {
+	switch {
+	case s == "":
+		return errors.New("must be a URL such as sqlite:app.db")
+	case !strings.Contains(s, ":"):
+		return fmt.Errorf("must be a URL such as sqlite:app.db, got %s (did you mean %q?)", short(s), "sqlite:"+cut(s))
+	}
+	return nil
+}
+
 func isName(s string) error {
 	if len(s) > godwit.NameMax || !name.MatchString(s) {
 		return fmt.Errorf(`must be named by at most %d letters, digits and "._:-", got %s`, godwit.NameMax, short(s))

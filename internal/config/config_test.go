@@ -133,6 +133,8 @@ var faults = map[string]struct{ content, want string }{
 	"listen port":             {"listen: 127.0.0.1:99999\n", `listen must have a port from 0 to 65535`},
 	"host with a port":        {"hosts: [\"a:80\"]\n", `@:1:9: hosts must be names without a port, such as jobs.example.com, got "a:80"`},
 	"host with a path":        {"hosts: [a/b]\n", `hosts must be names without a port`},
+	"database without scheme": {"db: app.db\n", `@:1:5: db must be a URL such as sqlite:app.db, got "app.db" (did you mean "sqlite:app.db"?)`},
+	"database is empty":       {"db: \"\"\n", `db must be a URL such as sqlite:app.db`},
 	"listen to everybody":     {"listen: 0.0.0.0:8080\n", `@:1:9: listen must be a loopback address such as 127.0.0.1:8080, got "0.0.0.0:8080"`},
 	"listen on any address":   {"listen: \":8080\"\n", `listen must be a loopback address`},
 	"empty":                   {"", `@: is empty (write at least one key, or give no file: the defaults do)`},

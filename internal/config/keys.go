@@ -19,7 +19,7 @@ func keysOf(c *Config) []*key {
 }
 
 func process(c *Config) []*key {
-	db := text("db", &c.DB, "sqlite:godwit.db", given, "`sqlite:PATH`", "The database. Its password is not shown.")
+	db := text("db", &c.DB, "sqlite:godwit.db", isDatabase, "`sqlite:PATH`", "The database. Its password is not shown.")
 	db.show = func() []entry { return []entry{{text: quoted(Redacted(c.DB))}} }
 	return []*key{
 		db,
