@@ -135,7 +135,7 @@ func (r *runner) command(ctx context.Context, args ExecArgs) (cmd *exec.Cmd, std
 	if err != nil {
 		return nil, nil, err
 	}
-	env, err := r.environment(godwit.Info(ctx), args.Env)
+	env, err := r.environment(ctx, args.Env)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -187,7 +187,8 @@ func (r *runner) program(name string) (Program, error) {
 }
 
 // environment gives the variables of a program, of which only the last ones are the job's.
-func (r *runner) environment(job godwit.RunInfo, wanted map[string]string) ([]string, error) {
+func (r *runner) environment(ctx context.Context, wanted map[string]string) ([]string, error) {
+	job := godwit.Info(ctx)
 	vars := map[string]string{}
 	for _, name := range r.conf.PassEnv {
 		if v, ok := os.LookupEnv(name); ok {
@@ -200,7 +201,7 @@ func (r *runner) environment(job godwit.RunInfo, wanted map[string]string) ([]st
 		vars["GODWIT_RUN"] = fmt.Sprint(job.Run)
 		vars["GODWIT_ATTEMPT"] = fmt.Sprint(job.Attempt)
 	}
-	if v := job.Headers["traceparent"]; v != "" && !strings.ContainsRune(v, 0) {
+	if v := traceOf(ctx, job.Headers)["traceparent"]; v != "" && !strings.ContainsRune(v, 0) {
 		vars["TRACEPARENT"] = v
 	}
 	if len(wanted) > variablesMax {

@@ -95,8 +95,8 @@ func (c *caller) addOwnHeaders(r *http.Request, job godwit.RunInfo) {
 	if safe := []string{http.MethodGet, http.MethodHead, http.MethodOptions}; !slices.Contains(safe, r.Method) && !job.ID.IsZero() {
 		r.Header.Set(idempotencyName, job.ID.String())
 	}
-	for _, name := range []string{"traceparent", "tracestate"} {
-		if v := job.Headers[name]; v != "" && isHeaderValue(v) {
+	for name, v := range traceOf(r.Context(), job.Headers) {
+		if v != "" && isHeaderValue(v) {
 			r.Header.Set(name, v)
 		}
 	}

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/godwittest"
 )
@@ -128,6 +130,19 @@ func TestHTTPDefaultHeadersGiveWay(t *testing.T) {
 	}
 	if get.Method != http.MethodGet || get.Header.Get("Idempotency-Key") != "" || get.Header.Get("Content-Type") != "" {
 		t.Errorf("the server got %s with %v", get.Method, get.Header)
+	}
+}
+
+func TestTraceOfARunGoesBeforeThatOfItsJob(t *testing.T) {
+	t.Parallel()
+	came := map[string]string{"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "a=b"}
+	if got := traceOf(t.Context(), came); got["traceparent"] != came["traceparent"] || got["tracestate"] != "a=b" {
+		t.Errorf("without a trace of the run it is %v", got)
+	}
+	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled})
+	got := traceOf(trace.ContextWithSpanContext(t.Context(), span), came)
+	if want := "00-01000000000000000000000000000000-0200000000000000-01"; got["traceparent"] != want || got["tracestate"] != "" {
+		t.Errorf("with a trace of the run it is %v, want %s", got, want)
 	}
 }
 
