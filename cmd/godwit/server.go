@@ -15,15 +15,13 @@ const (
 	readTimeout       = time.Minute
 	idleTimeout       = 2 * time.Minute
 	headerBytesMax    = 64 << 10
-	hurryAfter        = time.Second     // at the end, for requests to be answered by themselves
-	shutdownTimeout   = 5 * time.Second // for all of them
+	shutdownTimeout   = 5 * time.Second // at the end, for requests to be answered
 )
 
 // server serves a handler on an address.
 type server struct {
 	http     *http.Server
 	listener net.Listener
-	hurry    context.CancelFunc // has requests that wait for jobs answered with the jobs as they stand
 }
 
 // listen takes the address, so that a program that cannot have it ends before it works.
@@ -33,10 +31,8 @@ func listen(ctx context.Context, address string, handler http.Handler, log *slog
 	if err != nil {
 		return nil, err
 	}
-	base, hurry := context.WithCancel(context.WithoutCancel(ctx))
-	return &server{listener: listener, hurry: hurry, http: &http.Server{
-		BaseContext: func(net.Listener) context.Context { return base },
-		Handler:     handler, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	return &server{listener: listener, http: &http.Server{
+		Handler: handler, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerBytesMax,
 	}}, nil
 }
@@ -59,9 +55,6 @@ func (s *server) serve(ctx context.Context, stopping func()) error {
 }
 
 func (s *server) close(ctx context.Context) error {
-	slow := time.AfterFunc(hurryAfter, s.hurry)
-	defer slow.Stop()
-	defer s.hurry()
 	short, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	err := s.http.Shutdown(short)
