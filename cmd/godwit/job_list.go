@@ -148,11 +148,11 @@ func (d *desk) listSome(ctx context.Context, filter godwit.ListFilter, limit int
 var jobColumns = []column{
 	{head: "ID"},
 	{head: "STATE"},
-	{head: "TASK", flexible: true},
-	{head: "QUEUE", optional: true, flexible: true},
-	{head: "ATTEMPT", optional: true, right: true},
-	{head: "CREATED", optional: true, right: true},
-	{head: "DETAIL", optional: true, flexible: true},
+	{head: "TASK", flexible: 12},
+	{head: "QUEUE", flexible: 8, drop: 2},
+	{head: "ATTEMPT", right: true, drop: 1},
+	{head: "CREATED", right: true, drop: 3},
+	{head: "DETAIL", flexible: 20, drop: 4},
 }
 
 func (d *desk) printJobs(jobs []godwit.Job) error {

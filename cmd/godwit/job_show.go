@@ -163,8 +163,10 @@ func mendOf(j *godwit.Job, r godwit.Reason) string {
 		return "job run-now " + j.ID.String()
 	case godwit.ReasonWaiting:
 		return "job list --parent " + j.ID.String()
-	case godwit.ReasonUnknownTask, godwit.ReasonUnknownVersion, godwit.ReasonUnservedQueue:
+	case godwit.ReasonUnknownTask, godwit.ReasonUnknownVersion, godwit.ReasonUnservedQueue, godwit.ReasonOverdue:
 		return "session list"
+	case godwit.ReasonSlots:
+		return "queue list"
 	case godwit.ReasonFinished:
 		if j.State != godwit.StateSucceeded {
 			return "job retry " + j.ID.String()

@@ -58,14 +58,11 @@ func (p *printer) encode(v any, indent string) error {
 type column struct {
 	head     string
 	right    bool // numbers
-	optional bool // left out when the terminal is too narrow, the last one first
-	flexible bool // cut when the terminal is too narrow
+	flexible int  // cut down to so many characters when the terminal is too narrow; 0: not at all
+	drop     int  // left out when the terminal is too narrow all the same, 1 first, and when it is empty; 0: never
 }
 
-const (
-	columnGap   = 2
-	flexibleMin = 8
-)
+const columnGap = 2
 
 // grid prints rows under their headings, fitted to the terminal. Columns that are empty in every row are left out.
 func (p *printer) grid(columns []column, rows [][]string) {
@@ -102,7 +99,7 @@ func (p *printer) grid(columns []column, rows [][]string) {
 }
 
 // shownColumn is a column that is printed, at most so wide.
-type shownColumn struct{ index, width int }
+type shownColumn struct{ index, natural, width int }
 
 // fit chooses the columns that are shown and cuts the flexible ones until the row fits the terminal.
 func (p *printer) fit(columns []column, rows [][]string) []shownColumn {
@@ -113,8 +110,8 @@ func (p *printer) fit(columns []column, rows [][]string) []shownColumn {
 			width = max(width, text.StringWidthWithoutEscSequences(row[i]))
 			filled = filled || row[i] != ""
 		}
-		if filled || !c.optional {
-			shown = append(shown, shownColumn{i, width})
+		if filled || c.drop == 0 {
+			shown = append(shown, shownColumn{i, width, width})
 		}
 	}
 	if p.width == 0 {
@@ -122,11 +119,14 @@ func (p *printer) fit(columns []column, rows [][]string) []shownColumn {
 	}
 	for over := p.over(shown); over > 0; over = p.over(shown) {
 		if !cutOne(columns, shown, over) {
-			last := lastOptional(columns, shown)
-			if last < 0 {
+			first := firstToDrop(columns, shown)
+			if first < 0 {
 				return shown
 			}
-			shown = append(shown[:last], shown[last+1:]...)
+			shown = append(shown[:first], shown[first+1:]...)
+			for n := range shown { // what was cut may have room now
+				shown[n].width = shown[n].natural
+			}
 		}
 	}
 	return shown
@@ -145,24 +145,26 @@ func (p *printer) over(shown []shownColumn) int {
 func cutOne(columns []column, shown []shownColumn, over int) bool {
 	widest := -1
 	for n, s := range shown {
-		if columns[s.index].flexible && s.width > flexibleMin && (widest < 0 || s.width > shown[widest].width) {
+		least := columns[s.index].flexible
+		if least > 0 && s.width > least && (widest < 0 || s.width > shown[widest].width) {
 			widest = n
 		}
 	}
 	if widest < 0 {
 		return false
 	}
-	shown[widest].width = max(shown[widest].width-over, flexibleMin)
+	shown[widest].width = max(shown[widest].width-over, columns[shown[widest].index].flexible)
 	return true
 }
 
-func lastOptional(columns []column, shown []shownColumn) int {
-	for n := len(shown) - 1; n >= 0; n-- {
-		if columns[shown[n].index].optional {
-			return n
+func firstToDrop(columns []column, shown []shownColumn) int {
+	first := -1
+	for n, s := range shown {
+		if drop := columns[s.index].drop; drop > 0 && (first < 0 || drop < columns[shown[first].index].drop) {
+			first = n
 		}
 	}
-	return -1
+	return first
 }
 
 // oneLine joins the lines of each cell: a row is one line.

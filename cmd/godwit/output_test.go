@@ -10,7 +10,7 @@ import (
 )
 
 var gridColumns = []column{
-	{head: "ID"}, {head: "TASK", flexible: true}, {head: "N", right: true}, {head: "NOTE", optional: true, flexible: true}, {head: "NEVER", optional: true},
+	{head: "ID"}, {head: "TASK", flexible: 8}, {head: "N", right: true, drop: 1}, {head: "NOTE", flexible: 8, drop: 2}, {head: "NEVER", drop: 3},
 }
 
 var gridRows = [][]string{
@@ -27,7 +27,8 @@ func TestGridFitsTheTerminal(t *testing.T) {
 		{0, "ID    TASK            N  NOTE\nid-1  image.resize    1  a note that is long enough to be cut\nid-2  mail          200\n"},
 		{50, "ID    TASK            N  NOTE\nid-1  image.resize    1  a note that is long enou…\nid-2  mail          200\n"},
 		{30, "ID    TASK         N  NOTE\nid-1  image.re…    1  a note …\nid-2  mail       200\n"},
-		{20, "ID    TASK        N\nid-1  image.r…    1\nid-2  mail      200\n"},
+		{25, "ID    TASK      NOTE\nid-1  image.r…  a note t…\nid-2  mail\n"},
+		{20, "ID    TASK\nid-1  image.resize\nid-2  mail\n"},
 	} {
 		var out bytes.Buffer
 		(&printer{out: &out, width: c.width}).grid(gridColumns, gridRows)

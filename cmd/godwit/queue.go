@@ -45,7 +45,7 @@ func newQueueList() *cobra.Command {
 }
 
 var queueColumns = []column{
-	{head: "QUEUE", flexible: true},
+	{head: "QUEUE", flexible: 12},
 	{head: "STATUS"},
 	{head: "READY", right: true},
 	{head: "HELD", right: true},
@@ -53,7 +53,7 @@ var queueColumns = []column{
 	{head: "RUNNING", right: true},
 	{head: "WAITING", right: true},
 	{head: "WORKERS", right: true},
-	{head: "OLDEST READY", right: true, optional: true},
+	{head: "OLDEST READY", right: true, drop: 1},
 }
 
 func (d *desk) printQueues(queues []godwit.QueueInfo) error {

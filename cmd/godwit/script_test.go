@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("GODWIT_TEST_AS_PROGRAM", "1")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // under the race detector each of hundreds of processes would end a second later
 			env.Values[playKey{}] = &play{started: map[string]*process{}}
 			return nil
 		},
@@ -75,7 +76,7 @@ func (p *play) program(ts *testscript.TestScript, args ...string) *exec.Cmd {
 	cmd.Path = strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator))[0] + "/godwit"
 	cmd.Err = nil
 	cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "GODWIT_TEST_AS_PROGRAM", "GODWIT_SERVER", "GODWIT_TOKEN", "HOME"} {
+	for _, name := range []string{"PATH", "GODWIT_TEST_AS_PROGRAM", "GODWIT_SERVER", "GODWIT_TOKEN", "HOME", "GORACE"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	return cmd

@@ -34,14 +34,14 @@ func newSessionList() *cobra.Command {
 
 var sessionColumns = []column{
 	{head: "ID"},
-	{head: "HOST", flexible: true},
+	{head: "HOST", flexible: 8},
 	{head: "PID", right: true},
 	{head: "RUNNING", right: true},
 	{head: "WAITING", right: true},
-	{head: "STARTED", right: true, optional: true},
-	{head: "LEASE ENDS", right: true, optional: true},
-	{head: "QUEUES", flexible: true, optional: true},
-	{head: "TASKS", flexible: true, optional: true},
+	{head: "STARTED", right: true, drop: 1},
+	{head: "LEASE ENDS", right: true, drop: 2},
+	{head: "QUEUES", flexible: 8, drop: 3},
+	{head: "TASKS", flexible: 8, drop: 4},
 }
 
 func (d *desk) printSessions(sessions []godwit.SessionInfo) error {

@@ -42,7 +42,7 @@ func newTaskList() *cobra.Command {
 }
 
 var taskColumns = []column{
-	{head: "TASK", flexible: true},
+	{head: "TASK", flexible: 12},
 	{head: "STATUS"},
 	{head: "READY", right: true},
 	{head: "SCHEDULED", right: true},
