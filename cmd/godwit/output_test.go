@@ -27,7 +27,7 @@ func TestGridFitsTheTerminal(t *testing.T) {
 		{0, "ID    TASK            N  NOTE\nid-1  image.resize    1  a note that is long enough to be cut\nid-2  mail          200\n"},
 		{50, "ID    TASK            N  NOTE\nid-1  image.resize    1  a note that is long enou…\nid-2  mail          200\n"},
 		{30, "ID    TASK         N  NOTE\nid-1  image.re…    1  a note …\nid-2  mail       200\n"},
-		{25, "ID    TASK      NOTE\nid-1  image.r…  a note t…\nid-2  mail\n"},
+		{25, "ID    TASK       NOTE\nid-1  image.re…  a note …\nid-2  mail\n"},
 		{20, "ID    TASK\nid-1  image.resize\nid-2  mail\n"},
 	} {
 		var out bytes.Buffer
