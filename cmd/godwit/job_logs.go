@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,33 +12,86 @@ import (
 	"github.com/godwit-go/godwit/internal/wire"
 )
 
+const followInterval = 500 * time.Millisecond
+
 func newJobLogs() *cobra.Command {
 	f := &clientFlags{}
 	var tail int
+	var follow bool
 	cmd := &cobra.Command{
 		Use: "logs ID", Short: "Print what a job logged", Args: oneID, ValidArgsFunction: f.completeJobs(1),
 	}
 	f.bind(cmd)
 	cmd.Flags().IntVar(&tail, "tail", 0, "only the last so many lines; 0 for all")
-	cmd.RunE = f.work(func(ctx context.Context, d *desk, args []string) error {
-		id, err := parseID(args[0])
-		if err != nil {
-			return err
-		}
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the job is finished (without a --timeout unless one is given)")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if tail < 0 {
 			return usagef("--tail must not be negative, got %d", tail)
 		}
-		if tail > 0 {
-			lines, _, err := d.lastLogs(ctx, id, tail)
+		if follow && !f.given("timeout") {
+			f.timeout = 0
+		}
+		return f.work(func(ctx context.Context, d *desk, args []string) error {
+			id, err := parseID(args[0])
 			if err != nil {
 				return err
 			}
-			return d.printLogs(lines)
-		}
-		return eachPage(ctx, id, d.Logs, func(l godwit.LogLine) int64 { return l.Seq }, d.printLogs)
-	})
+			last, err := d.printLogsFrom(ctx, id, tail)
+			if err != nil || !follow {
+				return err
+			}
+			return d.follow(ctx, id, last)
+		})(cmd, args)
+	}
 	return cmd
 }
+
+// printLogsFrom prints the last lines, or all, and gives the number of the last one.
+func (d *desk) printLogsFrom(ctx context.Context, id godwit.ID, tail int) (last int64, err error) {
+	show := func(lines []godwit.LogLine) error {
+		if len(lines) > 0 {
+			last = lines[len(lines)-1].Seq
+		}
+		return d.printLogs(lines)
+	}
+	if tail == 0 {
+		err = eachPage(ctx, id, 0, d.Logs, logSeq, show)
+		return last, err
+	}
+	lines, _, err := d.lastLogs(ctx, id, tail)
+	if err == nil {
+		err = show(lines)
+	}
+	return last, err
+}
+
+// follow prints lines as they come. A job that is finished logs no more, so its lines are read once more after that was seen.
+func (d *desk) follow(ctx context.Context, id godwit.ID, last int64) error {
+	tick := time.NewTicker(followInterval)
+	defer tick.Stop()
+	for {
+		job, err := d.Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		err = eachPage(ctx, id, last, d.Logs, logSeq, func(lines []godwit.LogLine) error {
+			if len(lines) > 0 {
+				last = lines[len(lines)-1].Seq
+			}
+			return d.printLogs(lines)
+		})
+		if err != nil || job.State.Final() {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func logSeq(l godwit.LogLine) int64 { return l.Seq }
 
 func newJobItems() *cobra.Command {
 	f := &clientFlags{}
@@ -52,16 +106,16 @@ number, its run and its data: a job that ran more than once may have emitted an 
 		if err != nil {
 			return err
 		}
-		return eachPage(ctx, id, d.Items, func(i godwit.Item) int64 { return i.Seq }, d.printItems)
+		return eachPage(ctx, id, 0, d.Items, func(i godwit.Item) int64 { return i.Seq }, d.printItems)
 	})
 	return cmd
 }
 
-// eachPage reads all rows of a job, page after page.
-func eachPage[T any](ctx context.Context, id godwit.ID, read func(context.Context, godwit.ID, int64, int) ([]T, error),
+// eachPage reads the rows of a job after a cursor, page after page.
+func eachPage[T any](ctx context.Context, id godwit.ID, after int64, read func(context.Context, godwit.ID, int64, int) ([]T, error),
 	seq func(T) int64, got func([]T) error,
 ) error {
-	for after := int64(0); ; {
+	for {
 		rows, err := read(ctx, id, after, godwit.PageMax)
 		if err != nil {
 			return err
@@ -78,7 +132,7 @@ func eachPage[T any](ctx context.Context, id godwit.ID, read func(context.Contex
 
 // lastLogs gives the last lines and how many there are in all.
 func (d *desk) lastLogs(ctx context.Context, id godwit.ID, n int) (last []godwit.LogLine, all int, err error) {
-	err = eachPage(ctx, id, d.Logs, func(l godwit.LogLine) int64 { return l.Seq }, func(lines []godwit.LogLine) error {
+	err = eachPage(ctx, id, 0, d.Logs, logSeq, func(lines []godwit.LogLine) error {
 		all += len(lines)
 		last = append(last, lines...)
 		last = last[max(len(last)-n, 0):]

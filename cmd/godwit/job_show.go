@@ -58,6 +58,7 @@ type jobPage struct {
 	tree        *tree
 	logs        []godwit.LogLine
 	logsInAll   int
+	worker      string // that runs the job, for people
 }
 
 func (d *desk) read(ctx context.Context, id godwit.ID, show showFlags) (*jobPage, error) {
@@ -72,8 +73,25 @@ func (d *desk) read(ctx context.Context, id godwit.ID, show showFlags) (*jobPage
 	if page.logs, page.logsInAll, err = d.lastLogs(ctx, id, show.logs); err != nil {
 		return nil, err
 	}
+	if page.worker, err = d.workerOf(ctx, &page.explanation.Job); err != nil {
+		return nil, err
+	}
 	page.tree, err = d.grow(ctx, page.explanation.Job, show.children)
 	return &page, err
+}
+
+// workerOf says which process runs a job.
+func (d *desk) workerOf(ctx context.Context, j *godwit.Job) (string, error) {
+	if j.Session.IsZero() {
+		return "", nil
+	}
+	sessions, err := d.Sessions(ctx)
+	for _, s := range sessions {
+		if s.ID == j.Session {
+			return fmt.Sprintf("process %d on %s", s.PID, s.Host), err
+		}
+	}
+	return "", err
 }
 
 type jobPageForm struct {
@@ -98,7 +116,7 @@ func (page *jobPage) form() jobPageForm {
 // show prints the page.
 func (d *desk) show(page *jobPage) {
 	j := &page.explanation.Job
-	d.facts(factsOf(d.printer, j))
+	d.facts(append(factsOf(d.printer, j), fact{"worker", page.worker}))
 	if text, ok := whyTitles[j.State]; ok {
 		d.title(text)
 		for _, r := range page.explanation.Reasons {

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/httpapi"
@@ -119,6 +120,22 @@ func TestShowTellsTheFamilyOfAJob(t *testing.T) {
 	}
 	if code, out, _ := client(t, url, "job", "list", "--parent", id, "--state", "failed"); code != exitDone || !strings.Contains(out, "the first one fails") {
 		t.Errorf("the children that failed: exit code %d, %q", code, out)
+	}
+}
+
+func TestLogsAreFollowedToTheEnd(t *testing.T) {
+	t.Parallel()
+	url, c := startFamily(t)
+	p, err := family.Submit(t.Context(), c, 3, godwit.SubmitOptions{Delay: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, out, errOut := client(t, url, "job", "logs", p.ID().String(), "--follow")
+	if code != exitDone || strings.Count(out, "\n") != 2 || !strings.Contains(out, "begins") || !strings.Contains(out, "goes on without") {
+		t.Errorf("exit code %d, %q, %q; want both lines", code, out, errOut)
+	}
+	if _, out, _ := client(t, url, "job", "logs", p.ID().String(), "--follow", "--tail", "1", "-o", "json"); strings.Count(out, "\n") != 1 {
+		t.Errorf("the last line alone: %q", out)
 	}
 }
 
