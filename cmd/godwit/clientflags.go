@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -87,11 +88,19 @@ func (f *clientFlags) url() (url string, named bool) {
 	return serverDefault, false
 }
 
+// redacted gives a URL without its password.
+func redacted(db string) string {
+	if u, err := url.Parse(db); err == nil {
+		return u.Redacted()
+	}
+	return db
+}
+
 // again gives the flags that reach the same server or database, for commands to be typed.
 func (f *clientFlags) again() string {
 	switch {
 	case f.db != "":
-		return " --db " + shellWord(f.db)
+		return " --db " + shellWord(redacted(f.db))
 	case f.server != "":
 		return " --server " + shellWord(f.server)
 	}

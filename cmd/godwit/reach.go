@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -87,10 +86,7 @@ func (f *clientFlags) tokenGiven() string {
 
 // open opens a database that is there already: a name that was mistyped must not make a new one.
 func (d *desk) open(ctx context.Context, db string) error {
-	d.where = db
-	if u, err := url.Parse(db); err == nil {
-		d.where = u.Redacted()
-	}
+	d.where = redacted(db)
 	if strings.HasPrefix(db, "memory:") {
 		return usagef("--db %s keeps nothing: give a database that is kept, such as sqlite:godwit.db", db)
 	}
