@@ -1,0 +1,44 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/godwit-go/godwit"
+)
+
+// toError makes the public error of what went wrong with a call. Texts of pgx and of the server name hosts and users, never
+// passwords.
+func toError(err error) error {
+	var public *godwit.Error
+	var unknown *unknownError
+	switch {
+	case errors.As(err, &public):
+		return err
+	case errors.As(err, &unknown):
+		return &godwit.Error{
+			Code: godwit.CodeOutcomeUnknown, Message: "the connection was lost during the commit (repeat the call with the same ids)", Err: unknown.err,
+		}
+	case errors.Is(err, context.Canceled):
+		return err
+	}
+	switch state := sqlState(err); {
+	case state == "42P01", state == "3F000", state == "42703":
+		return &godwit.Error{
+			Code: godwit.CodeUnavailable, Err: err,
+			Message: "the schema is not there, or is older than this program (run godwit migrate up, or open with Config.Migrate)",
+		}
+	case state == "42501":
+		return &godwit.Error{Code: godwit.CodeUnavailable, Message: "the database role lacks a right (see the grants in package postgres)", Err: err}
+	case state == "53100":
+		return &godwit.Error{Code: godwit.CodeUnavailable, Message: "the server's disk is full (free some space; nothing was lost)", Err: err}
+	case len(state) == 5 && state[:2] == "XX":
+		return &godwit.Error{Code: godwit.CodeCorrupt, Message: "the server found its data damaged (go back to a backup)", Err: err}
+	}
+	return &godwit.Error{Code: godwit.CodeUnavailable, Message: "the database cannot be used now", Err: err}
+}
+
+func invalid(field, format string, args ...any) error {
+	return &godwit.Error{Code: godwit.CodeInvalid, Field: field, Message: fmt.Sprintf(format, args...)}
+}

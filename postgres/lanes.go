@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/godwit-go/godwit"
+)
+
+// laneName is what makes a lane.
+type laneName struct {
+	queue, task string
+	version     int
+}
+
+// laneCache remembers what the numbers of lanes stand for. Lanes are made in transactions of their own and never removed, so an
+// entry is true for good.
+type laneCache struct {
+	mu     sync.RWMutex
+	byID   map[int32]*lane    // guarded by mu
+	byName map[laneName]*lane // guarded by mu
+}
+
+func newLaneCache() *laneCache {
+	return &laneCache{byID: map[int32]*lane{}, byName: map[laneName]*lane{}}
+}
+
+func (k *laneCache) get(id int32) *lane {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.byID[id]
+}
+
+func (k *laneCache) named(n laneName) *lane {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.byName[n]
+}
+
+func (k *laneCache) put(l *lane) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.byID[l.id] = l
+	k.byName[laneName{l.queue, l.task, l.version}] = l
+}
+
+// refresh reads all lanes.
+func (k *laneCache) refresh(ctx context.Context, l link) error {
+	return l.run(ctx, ask("SELECT id, queue, task, version FROM godwit.lanes", func(r scanner) error {
+		n := &lane{}
+		if err := r.Scan(&n.id, &n.queue, &n.task, &n.version); err != nil {
+			return err
+		}
+		k.put(n)
+		return nil
+	}))
+}
+
+// makeLane gives the lane of a name, a new one if need be. It works in a transaction of its own, whatever becomes of the call that
+// asks: a lane without jobs does no harm, and its number stays true.
+func (s *Store) makeLane(ctx context.Context, n laneName) (*lane, error) {
+	if l := s.lanes.named(n); l != nil {
+		return l, nil
+	}
+	l := &lane{queue: n.queue, task: n.task, version: n.version}
+	err := s.pool.run(ctx,
+		do("INSERT INTO godwit.lanes (queue, task, version) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", n.queue, n.task, n.version),
+		ask("SELECT id FROM godwit.lanes WHERE queue = $1 AND task = $2 AND version = $3", func(r scanner) error {
+			return r.Scan(&l.id)
+		}, n.queue, n.task, n.version))
+	if err != nil {
+		return nil, fmt.Errorf("make a lane: %w", err)
+	}
+	s.lanes.put(l)
+	return l, nil
+}
+
+// makeLanes makes the lanes of submissions, before their transaction begins.
+func (s *Store) makeLanes(ctx context.Context, jobs []godwit.NewJob) error {
+	for i := range jobs {
+		n := laneName{jobs[i].Queue, jobs[i].Task, jobs[i].Version}
+		if _, err := s.makeLane(ctx, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/godwit-go/godwit"
+)
+
+// Store keeps jobs in one schema of a PostgreSQL database, together with as many other processes as there are. It is safe for use
+// by many goroutines. Make one with [Open].
+type Store struct {
+	cfg       Config
+	schema    schema
+	claimsKey int64
+	clock     *clock
+	lanes     *laneCache
+
+	pool     pgxLink       // over conns, each statement or batch in a transaction of its own
+	conns    *pgxpool.Pool // for everything but the leases
+	reserved *pgxpool.Pool // for the leases, so that a pool that is used up does not end them
+
+	watchers watchers
+
+	mu          sync.Mutex
+	pruneCursor godwit.ID // guarded by mu
+
+	calls  sync.RWMutex // held for reading by every call, for writing by Close
+	closed bool         // guarded by calls
+	stop   context.CancelFunc
+	ended  chan struct{} // closed when the goroutine that keeps the time has ended
+}
+
+var (
+	_ godwit.Store   = (*Store)(nil)
+	_ godwit.Watcher = (*Store)(nil)
+)
+
+// Now gives store time.
+func (s *Store) Now() time.Time { return fromMicros(s.clock.now()) }
+
+// Close waits for calls under way and lets go of the connections. Later calls answer [godwit.CodeClosed]. It is safe twice.
+func (s *Store) Close() error {
+	s.calls.Lock()
+	defer s.calls.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	s.stop()
+	<-s.ended
+	s.conns.Close()
+	s.reserved.Close()
+	return nil
+}
+
+// enter begins a call; leave ends it.
+func (s *Store) enter() error {
+	s.calls.RLock()
+	if s.closed {
+		s.calls.RUnlock()
+		return &godwit.Error{Code: godwit.CodeClosed, Message: "the store is closed"}
+	}
+	return nil
+}
+
+func (s *Store) leave() { s.calls.RUnlock() }
+
+// write runs one operation in a transaction and returns when that is committed.
+func write[T any](ctx context.Context, s *Store, op func(u *unit) (T, error)) (T, error) {
+	return writeOn(ctx, s, s.conns, op)
+}
+
+// writeReserved is write on the connections that are kept for the leases.
+func writeReserved[T any](ctx context.Context, s *Store, op func(u *unit) (T, error)) (T, error) {
+	return writeOn(ctx, s, s.reserved, op)
+}
+
+func writeOn[T any](ctx context.Context, s *Store, pool *pgxpool.Pool, op func(u *unit) (T, error)) (T, error) {
+	var nothing T
+	if err := ctx.Err(); err != nil {
+		return nothing, err
+	}
+	if err := s.enter(); err != nil {
+		return nothing, err
+	}
+	defer s.leave()
+	var answer T
+	var done *unit
+	err := s.persist(ctx, pool, func(ctx context.Context, conn *pgxpool.Conn) error {
+		var err error
+		answer, done, err = transact(ctx, s, conn, op)
+		return err
+	})
+	if err != nil {
+		return nothing, toError(err)
+	}
+	for _, do := range done.commits {
+		do()
+	}
+	s.watchers.tell(done.events)
+	return answer, nil
+}
+
+func (s *Store) prunedTo() godwit.ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pruneCursor
+}
+
+func (s *Store) setPrunedTo(id godwit.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pruneCursor = id
+}
+
+// checkLimit refuses a call that may do nothing.
+func checkLimit(limit int) error {
+	if limit < 1 {
+		return &godwit.Error{Code: godwit.CodeInvalid, Field: "limit", Message: fmt.Sprintf("must be at least 1, got %d", limit)}
+	}
+	return nil
+}
+
+func checkBatch(n int) error {
+	if n <= godwit.BatchMax {
+		return nil
+	}
+	return &godwit.Error{
+		Code: godwit.CodeTooLarge, Field: "batch",
+		Message: fmt.Sprintf("must hold at most %d items, got %d (send several batches)", godwit.BatchMax, n),
+	}
+}
+
+// watchers is who is told of changes.
+type watchers struct {
+	count atomic.Int64
+
+	mu   sync.Mutex // held while they are told, so that a watcher that was stopped is not told any more
+	list []*watcher // guarded by mu
+}
+
+type watcher struct{ fn func([]godwit.Event) }
+
+// Watch calls fn with the events of each commit of this Store, after the commit. fn must not block and must not call the Store.
+func (s *Store) Watch(fn func(events []godwit.Event)) (stop func()) {
+	w := &watcher{fn}
+	s.watchers.mu.Lock()
+	defer s.watchers.mu.Unlock()
+	s.watchers.list = append(s.watchers.list, w)
+	s.watchers.count.Add(1)
+	return func() {
+		s.watchers.mu.Lock()
+		defer s.watchers.mu.Unlock()
+		if i := slices.Index(s.watchers.list, w); i >= 0 {
+			s.watchers.list = slices.Delete(s.watchers.list, i, i+1)
+			s.watchers.count.Add(-1)
+		}
+	}
+}
+
+func (w *watchers) tell(events []godwit.Event) {
+	if len(events) == 0 || w.count.Load() == 0 {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, one := range w.list {
+		one.fn(events)
+	}
+}

@@ -1,0 +1,165 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// persistFor is how long a call is tried anew whose connection was lost before anything was committed; a server that restarts
+// is mostly back by then. conflictsMax bounds how often a transaction is run again that met another one.
+const (
+	persistFor   = 3 * time.Second
+	conflictsMax = 100
+)
+
+// persist gives do a connection, and another one when that was lost before anything was committed, or the transaction met
+// another one. Waiting for a connection ends with ctx; once there is one, the call runs to its end, bounded by CallTimeout.
+func (s *Store) persist(ctx context.Context, pool *pgxpool.Pool, do func(ctx context.Context, conn *pgxpool.Conn) error) error {
+	until := time.Now().Add(persistFor)
+	for attempt := 1; ; attempt++ {
+		err := s.attempt(ctx, pool, do)
+		switch {
+		case err == nil, ctx.Err() != nil && errors.Is(err, ctx.Err()):
+			return err
+		case meets(err):
+			if attempt >= conflictsMax {
+				return err
+			}
+		case !lost(err) || time.Now().After(until):
+			return err
+		}
+		if err := pause(ctx, attempt, meets(err)); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits before the next attempt: a moment after a conflict, longer while there is no connection.
+func pause(ctx context.Context, attempt int, conflict bool) error {
+	longest := min(20*time.Millisecond<<min(attempt, 5), 400*time.Millisecond)
+	if conflict {
+		longest = min(time.Millisecond<<min(attempt, 6), 50*time.Millisecond)
+	}
+	timer := time.NewTimer(rand.N(longest))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Store) attempt(ctx context.Context, pool *pgxpool.Pool, do func(ctx context.Context, conn *pgxpool.Conn) error) error {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return &unreachedError{err}
+	}
+	defer conn.Release()
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.CallTimeout)
+	defer cancel()
+	err = do(work, conn)
+	if err != nil && readOnly(err) {
+		_ = conn.Conn().Close(work) // it leads to a server that only reads: another one is looked for
+	}
+	return err
+}
+
+// transact runs one operation in a transaction of its own.
+func transact[T any](ctx context.Context, s *Store, conn *pgxpool.Conn, op func(u *unit) (T, error)) (T, *unit, error) {
+	var nothing T
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite})
+	if err != nil {
+		return nothing, nil, &unreachedError{err}
+	}
+	u := newUnit(source{ctx: ctx, l: pgxLink{tx, s.schema}, lanes: s.lanes}, s, s.clock.now())
+	answer, err := op(u)
+	if err == nil && !u.refused {
+		err = u.flush()
+	}
+	if err != nil || u.refused {
+		if rollback := tx.Rollback(ctx); rollback != nil && err == nil {
+			err = &unreachedError{rollback} // nothing of it was to happen
+		}
+		if err != nil && conn.Conn().IsClosed() {
+			err = &unreachedError{err}
+		}
+		u.events, u.commits = nil, nil
+		return answer, u, err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return nothing, nil, commitError(err)
+	}
+	return answer, u, nil
+}
+
+// unreachedError is the error of a call that did not reach the server, or lost it before COMMIT was sent: nothing happened.
+type unreachedError struct{ err error }
+
+func (e *unreachedError) Error() string { return e.err.Error() }
+func (e *unreachedError) Unwrap() error { return e.err }
+
+// unknownError is the error of a call that was cut off during its COMMIT.
+type unknownError struct{ err error }
+
+func (e *unknownError) Error() string { return e.err.Error() }
+func (e *unknownError) Unwrap() error { return e.err }
+
+// commitError tells a commit that was refused from one of which nobody knows. A server that is told to stop says so in answer to
+// a COMMIT that it may have carried out.
+func commitError(err error) error {
+	var answered *pgconn.PgError
+	switch {
+	case errors.Is(err, pgx.ErrTxCommitRollback):
+		return err
+	case errors.As(err, &answered) && answered.Severity != "FATAL" && answered.Severity != "PANIC":
+		return err
+	}
+	return &unknownError{err}
+}
+
+// sqlState gives the code of the server's error; empty when it is none of the server's.
+func sqlState(err error) string {
+	var answered *pgconn.PgError
+	if errors.As(err, &answered) {
+		return answered.Code
+	}
+	return ""
+}
+
+// meets reports whether a transaction was undone because it met another one, so that it is to be run again.
+func meets(err error) bool {
+	if errors.Is(err, errAgain) {
+		return true
+	}
+	switch sqlState(err) {
+	case "40001", "40P01", "23505": // serialization failure, deadlock, unique violation
+		return true
+	}
+	return false
+}
+
+// readOnly reports whether the server takes no writes: after a failover, the one that was left.
+func readOnly(err error) bool { return sqlState(err) == "25006" }
+
+// lost reports whether the server was not reached, or went away before COMMIT was sent.
+func lost(err error) bool {
+	var unknown *unknownError
+	var unreached *unreachedError
+	if errors.As(err, &unknown) {
+		return false
+	}
+	switch state := sqlState(err); {
+	case len(state) == 5 && (state[:2] == "08" || state[:3] == "57P"), state == "25006", state == "53300":
+		return true // connection trouble, shutting down or starting up, read-only, too many connections
+	case state != "":
+		return false
+	}
+	return errors.As(err, &unreached)
+}
