@@ -45,7 +45,7 @@ func (u *unit) cancel(op states.Op, id godwit.ID, reason string) (godwit.SettleA
 	}
 	row := states.Decide(op, u.place(j), holds)
 	if !row.Changes() {
-		return refuse(row, j), nil
+		return u.refuse(row, j), nil
 	}
 	j.cancelReason = reason
 	if row.Event == godwit.EventCancelRequested {
@@ -95,7 +95,7 @@ func (u *unit) retryByHand(r godwit.RetryRequest) (godwit.SettleAnswer, error) {
 	}
 	row := states.Decide(states.OpRetryByHand, u.place(j), holds)
 	if !row.Changes() {
-		return refuse(row, j), nil
+		return u.refuse(row, j), nil
 	}
 	j.runAt, j.failure = u.now, nil
 	j.startedAt, j.finishedAt, j.keepUntil, j.cancelRequestedAt, j.cancelReason = 0, 0, 0, 0, ""
@@ -152,7 +152,7 @@ func (u *unit) reschedule(r *godwit.RescheduleRequest) (godwit.SettleAnswer, err
 	}
 	row := states.Decide(states.OpReschedule, u.place(j), holds)
 	if !row.Changes() {
-		return refuse(row, j), nil
+		return u.refuse(row, j), nil
 	}
 	j.runAt = max(runAt, u.now)
 	err = u.apply(row, j, nil, nil)
@@ -180,7 +180,7 @@ func (s *Store) Delete(ctx context.Context, ids []godwit.ID) ([]godwit.SettleAns
 			}
 			row := states.Decide(states.OpDelete, u.place(j), holds)
 			if !row.Changes() {
-				return refuse(row, j), nil
+				return u.refuse(row, j), nil
 			}
 			return godwit.SettleAnswer{}, u.remove(j, row)
 		})

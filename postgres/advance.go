@@ -12,7 +12,7 @@ func (s *Store) Advance(ctx context.Context, limit int) (godwit.AdvanceAnswer, e
 	if err := checkLimit(limit); err != nil {
 		return godwit.AdvanceAnswer{}, err
 	}
-	return write(ctx, s, func(u *unit) (godwit.AdvanceAnswer, error) {
+	return writeSnapshot(ctx, s, func(u *unit) (godwit.AdvanceAnswer, error) {
 		var answer godwit.AdvanceAnswer
 		var err error
 		if answer.Ready, err = u.comeDue(limit); err != nil {
@@ -180,7 +180,7 @@ func (s *Store) Prune(ctx context.Context, limit int) (godwit.PruneAnswer, error
 	if err := checkLimit(limit); err != nil {
 		return godwit.PruneAnswer{}, err
 	}
-	return write(ctx, s, func(u *unit) (godwit.PruneAnswer, error) { return u.prune(limit) })
+	return writeSnapshot(ctx, s, func(u *unit) (godwit.PruneAnswer, error) { return u.prune(limit) })
 }
 
 // remnant is a finished or pruned job that a prune looks at.

@@ -106,7 +106,8 @@ func (u *unit) flushKeys() []stmt {
 			list = append(list, do("DELETE FROM godwit.unique_keys WHERE scope = $1 AND key = $2", k.Scope, k.Key))
 			e.locked = false
 		case e.dirty:
-			list = append(list, do("UPDATE godwit.unique_keys SET job = $3 WHERE scope = $1 AND key = $2", k.Scope, k.Key, uuid(e.job)))
+			list = append(list, do("UPDATE godwit.unique_keys SET job = $3, unstarted = $4 WHERE scope = $1 AND key = $2",
+				k.Scope, k.Key, uuid(e.job), u.jobs[e.job].more().While == godwit.UniqueUnstarted))
 		}
 		e.dirty = false
 	}

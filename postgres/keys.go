@@ -99,7 +99,7 @@ func (u *unit) lockUnique(keys []key) error {
 		return nil
 	}
 	scopes, names := keyColumns(keys)
-	const sql = "INSERT INTO godwit.unique_keys AS k (scope, key, job) SELECT w.scope, w.key, $3::uuid" +
+	const sql = "INSERT INTO godwit.unique_keys AS k (scope, key, job, unstarted) SELECT w.scope, w.key, $3::uuid, false" +
 		" FROM unnest($1::text[], $2::text[]) w (scope, key) ON CONFLICT (scope, key) DO UPDATE SET job = k.job" +
 		" RETURNING scope, key, job"
 	taken := false

@@ -217,9 +217,10 @@ CREATE TABLE godwit.known_keys (
 
 -- Unique keys that are held.
 CREATE TABLE godwit.unique_keys (
-  job   uuid NOT NULL,
-  scope text COLLATE "C" NOT NULL,
-  key   text COLLATE "C" NOT NULL,
+  job       uuid NOT NULL,
+  unstarted boolean NOT NULL, -- it is let go when the job is first claimed
+  scope     text COLLATE "C" NOT NULL,
+  key       text COLLATE "C" NOT NULL,
   PRIMARY KEY (scope, key)
 );
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/states"
 )
@@ -96,33 +98,31 @@ func (u *unit) writeSession(n *session) error {
 			" SELECT $1, * FROM unnest($2::text[], $3::integer[], $4::integer[]) ON CONFLICT DO NOTHING", id, names, oldest, newest))
 }
 
-// Heartbeat renews the lease and tells which runs are lost or to be cancelled.
+// Heartbeat renews the lease and tells which runs are lost or to be cancelled, in one round trip.
 func (s *Store) Heartbeat(ctx context.Context, r godwit.HeartbeatRequest) (godwit.HeartbeatAnswer, error) {
-	return writeReserved(ctx, s, func(u *unit) (godwit.HeartbeatAnswer, error) {
-		answer := godwit.HeartbeatAnswer{Code: godwit.CodeSessionEnded}
-		sess, err := u.session(r.Session, " FOR NO KEY UPDATE")
-		if err != nil || sess == nil {
-			return answer, err
-		}
-		runs := map[godwit.ID]standing{}
-		until := after(u.now, sess.Lease)
-		err = u.l.run(u.ctx,
-			do("UPDATE godwit.sessions SET lease_until = $2 WHERE id = $1", uuid(r.Session), until),
+	answer := godwit.HeartbeatAnswer{Code: godwit.CodeSessionEnded}
+	err := s.call(ctx, s.reserved, func(ctx context.Context, conn *pgxpool.Conn) error {
+		runs, until := map[godwit.ID]standing{}, int64(0)
+		err := s.atOnce(ctx, conn,
+			ask("UPDATE godwit.sessions SET lease_until = $2::bigint + lease / 1000 WHERE id = $1 RETURNING lease_until", func(row scanner) error {
+				return row.Scan(&until)
+			}, uuid(r.Session), s.clock.now()),
 			ask("SELECT id, place, run, session, cancel_requested_at <> 0 FROM godwit.places WHERE session = $1 OR id = ANY($2)"+
-				" UNION ALL SELECT id, state, run, NULL, false FROM godwit.finished WHERE id = ANY($2)", func(r scanner) error {
+				" UNION ALL SELECT id, state, run, NULL, false FROM godwit.finished WHERE id = ANY($2)", func(row scanner) error {
 				var id godwit.ID
 				var st standing
-				err := r.Scan(idInto{&id}, (*int16)(&st.kind), &st.run, idInto{&st.session}, &st.asked)
+				err := row.Scan(idInto{&id}, (*int16)(&st.kind), &st.run, idInto{&st.session}, &st.asked)
 				runs[id] = st
 				return err
 			}, uuid(r.Session), uuids(jobsOf(r.Runs))))
-		if err != nil {
-			return answer, err
+		if err != nil || until == 0 {
+			return err
 		}
 		answer = compare(r, runs)
 		answer.LeaseUntil = fromMicros(until)
-		return answer, nil
+		return nil
 	})
+	return answer, err
 }
 
 // standing is how the run of a job stands.

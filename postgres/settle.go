@@ -64,10 +64,10 @@ func (u *unit) fence(t godwit.Token) (*job, states.Cond, error) {
 }
 
 // refuse makes the answer of a row that changes nothing.
-func refuse(r *states.Row, j *job) godwit.SettleAnswer {
+func (u *unit) refuse(r *states.Row, j *job) godwit.SettleAnswer {
 	a := godwit.SettleAnswer{Code: r.Code}
 	if r.Code != godwit.CodeSessionEnded && r.Code != godwit.CodeStaleRun {
-		a.State = j.kind.state()
+		a.State = u.glimpse(j)
 	}
 	return a
 }
@@ -100,7 +100,7 @@ func (u *unit) settle(s *godwit.Settlement) (godwit.SettleAnswer, error) {
 	}
 	row := states.Decide(op, u.place(j), holds)
 	if !row.Changes() {
-		return refuse(row, j), nil
+		return u.refuse(row, j), nil
 	}
 	if err := u.report(j, &s.Reported); err != nil {
 		return godwit.SettleAnswer{}, err
@@ -193,7 +193,7 @@ func (u *unit) reportOne(r *godwit.Report) (godwit.SettleAnswer, error) {
 	}
 	row := states.Decide(states.OpReport, u.place(j), holds)
 	if !row.Changes() {
-		return refuse(row, j), nil
+		return u.refuse(row, j), nil
 	}
 	if err := u.report(j, &r.Reported); err != nil {
 		return godwit.SettleAnswer{}, err

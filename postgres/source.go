@@ -33,6 +33,10 @@ const (
 // errAgain says that the transaction has seen a job in two places, or in none, because it moved meanwhile: it has to begin anew.
 var errAgain = errors.New("a job moved while it was looked for")
 
+// errAlone says that a call answers how a job stands that it has not locked, and changes others: it has to be run again with all
+// that it looks at locked, and claims kept out.
+var errAlone = errors.New("a call has to be alone")
+
 // lookMax bounds how often a job that moves is looked for again.
 const lookMax = 50
 

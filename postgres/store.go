@@ -2,12 +2,14 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/godwit-go/godwit"
@@ -74,38 +76,53 @@ func (s *Store) leave() { s.calls.RUnlock() }
 
 // write runs one operation in a transaction and returns when that is committed.
 func write[T any](ctx context.Context, s *Store, op func(u *unit) (T, error)) (T, error) {
-	return writeOn(ctx, s, s.conns, op)
+	return writeOn(ctx, s, s.conns, pgx.ReadCommitted, op)
+}
+
+// writeSnapshot is write for an operation that reads at several times what must be of one instant. What others change meanwhile
+// lets it begin anew.
+func writeSnapshot[T any](ctx context.Context, s *Store, op func(u *unit) (T, error)) (T, error) {
+	return writeOn(ctx, s, s.conns, pgx.RepeatableRead, op)
 }
 
 // writeReserved is write on the connections that are kept for the leases.
 func writeReserved[T any](ctx context.Context, s *Store, op func(u *unit) (T, error)) (T, error) {
-	return writeOn(ctx, s, s.reserved, op)
+	return writeOn(ctx, s, s.reserved, pgx.ReadCommitted, op)
 }
 
-func writeOn[T any](ctx context.Context, s *Store, pool *pgxpool.Pool, op func(u *unit) (T, error)) (T, error) {
-	var nothing T
-	if err := ctx.Err(); err != nil {
-		return nothing, err
-	}
-	if err := s.enter(); err != nil {
-		return nothing, err
-	}
-	defer s.leave()
-	var answer T
+func writeOn[T any](ctx context.Context, s *Store, pool *pgxpool.Pool, level pgx.TxIsoLevel, op func(u *unit) (T, error)) (T, error) {
+	var answer, nothing T
 	var done *unit
-	err := s.persist(ctx, pool, func(ctx context.Context, conn *pgxpool.Conn) error {
+	alone := false
+	err := s.call(ctx, pool, func(ctx context.Context, conn *pgxpool.Conn) error {
 		var err error
-		answer, done, err = transact(ctx, s, conn, op)
+		answer, done, err = transact(ctx, s, conn, level, alone, op)
+		alone = alone || errors.Is(err, errAlone)
 		return err
 	})
 	if err != nil {
-		return nothing, toError(err)
+		return nothing, err
 	}
 	for _, do := range done.commits {
 		do()
 	}
 	s.watchers.tell(done.events)
 	return answer, nil
+}
+
+// call runs one call on a connection, and makes a public error of what goes wrong.
+func (s *Store) call(ctx context.Context, pool *pgxpool.Pool, do func(ctx context.Context, conn *pgxpool.Conn) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	if err := s.persist(ctx, pool, do); err != nil {
+		return toError(err)
+	}
+	return nil
 }
 
 func (s *Store) prunedTo() godwit.ID {

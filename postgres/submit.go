@@ -70,11 +70,11 @@ func refused(code godwit.Code) (godwit.SubmitAnswer, error) {
 }
 
 // met answers a submission with the job it meets, or refuses it with code when they differ.
-func met(j *job, n *godwit.NewJob, code godwit.Code) godwit.SubmitAnswer {
+func (u *unit) met(j *job, n *godwit.NewJob, code godwit.Code) godwit.SubmitAnswer {
 	if j.fingerprint != n.Fingerprint && (j.lane.task != n.Task || j.lane.version == n.Version) {
 		return godwit.SubmitAnswer{Code: code}
 	}
-	return godwit.SubmitAnswer{ID: j.id, State: j.kind.state()}
+	return godwit.SubmitAnswer{ID: j.id, State: u.glimpse(j)}
 }
 
 func (u *unit) submit(n *godwit.NewJob) (godwit.SubmitAnswer, error) {
@@ -85,7 +85,7 @@ func (u *unit) submit(n *godwit.NewJob) (godwit.SubmitAnswer, error) {
 	case j.kind == pruned:
 		return refused(godwit.CodeExpired)
 	case j.kind != none:
-		return met(j, n, godwit.CodeIDConflict), nil
+		return u.met(j, n, godwit.CodeIDConflict), nil
 	}
 	runAt := u.firstStart(n)
 	var parent *job
@@ -158,7 +158,7 @@ func (u *unit) submitChild(n *godwit.NewJob) (godwit.SubmitAnswer, *job, error) 
 		}
 		return answer, nil, err
 	}
-	answer := met(j, n, godwit.CodeChildMismatch)
+	answer := u.met(j, n, godwit.CodeChildMismatch)
 	if answer.Code == "" && entry.epoch != parent.retries && j.cancelRequestedAt == 0 {
 		entry.epoch, entry.dirty = parent.retries, true
 	}
@@ -190,7 +190,7 @@ func (u *unit) meetKeys(n *godwit.NewJob) (godwit.SubmitAnswer, bool, error) {
 			if j.kind == none || j.kind == pruned {
 				return godwit.SubmitAnswer{}, true, errAgain // it was pruned after the key was read
 			}
-			return met(j, n, godwit.CodeIdempotency), true, nil
+			return u.met(j, n, godwit.CodeIdempotency), true, nil
 		}
 	}
 	if n.Unique.Key == "" {
@@ -203,6 +203,7 @@ func (u *unit) meetKeys(n *godwit.NewJob) (godwit.SubmitAnswer, bool, error) {
 	case n.Unique.OnClash == godwit.ClashRefuse:
 		return godwit.SubmitAnswer{Code: godwit.CodeUniqueConflict}, true, nil
 	}
+	u.glimpsed = u.glimpsed || !e.locked && !e.dirty
 	return godwit.SubmitAnswer{ID: e.job, State: e.state}, true, nil
 }
 

@@ -72,14 +72,16 @@ func (s *Store) attempt(ctx context.Context, pool *pgxpool.Pool, do func(ctx con
 }
 
 // transact runs one operation in a transaction of its own.
-func transact[T any](ctx context.Context, s *Store, conn *pgxpool.Conn, op func(u *unit) (T, error)) (T, *unit, error) {
+func transact[T any](ctx context.Context, s *Store, conn *pgxpool.Conn, level pgx.TxIsoLevel, exclusive bool,
+	op func(u *unit) (T, error),
+) (T, *unit, error) {
 	var nothing T
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite})
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: level, AccessMode: pgx.ReadWrite})
 	if err != nil {
 		return nothing, nil, &unreachedError{err}
 	}
 	u := newUnit(source{ctx: ctx, l: pgxLink{tx, s.schema}, lanes: s.lanes}, s, s.clock.now())
-	answer, err := op(u)
+	answer, err := perform(u, exclusive, op)
 	if err == nil && !u.refused {
 		err = u.flush()
 	}
@@ -97,6 +99,42 @@ func transact[T any](ctx context.Context, s *Store, conn *pgxpool.Conn, op func(
 		return nothing, nil, commitError(err)
 	}
 	return answer, u, nil
+}
+
+// atOnce runs statements as one transaction in one round trip. A statement that fails undoes it all.
+func (s *Store) atOnce(ctx context.Context, conn *pgxpool.Conn, list ...stmt) error {
+	whole := make([]stmt, 0, len(list)+2)
+	whole = append(whole, do("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"))
+	whole = append(append(whole, list...), do("COMMIT"))
+	err := pgxLink{conn, s.schema}.run(ctx, whole...)
+	if err == nil {
+		return nil
+	}
+	if !conn.Conn().IsClosed() && conn.Conn().PgConn().TxStatus() != 'I' {
+		if _, rollback := conn.Exec(ctx, "ROLLBACK"); rollback == nil {
+			return err // the server answered, and has undone it
+		}
+	}
+	if pgconn.SafeToRetry(err) || sqlState(err) != "" && !conn.Conn().IsClosed() {
+		return &unreachedError{err}
+	}
+	return commitError(err) // the COMMIT was on its way
+}
+
+// perform runs the operation of a unit, keeping claims out if it is exclusive.
+func perform[T any](u *unit, exclusive bool, op func(u *unit) (T, error)) (T, error) {
+	if exclusive {
+		u.exclusive = true
+		if err := u.keepClaimsOut(); err != nil {
+			var nothing T
+			return nothing, err
+		}
+	}
+	answer, err := op(u)
+	if err == nil && u.glimpsed && !exclusive && !u.refused && u.changes() {
+		err = errAlone
+	}
+	return answer, err
 }
 
 // unreachedError is the error of a call that did not reach the server, or lost it before COMMIT was sent: nothing happened.
@@ -135,7 +173,7 @@ func sqlState(err error) string {
 
 // meets reports whether a transaction was undone because it met another one, so that it is to be run again.
 func meets(err error) bool {
-	if errors.Is(err, errAgain) {
+	if errors.Is(err, errAgain) || errors.Is(err, errAlone) {
 		return true
 	}
 	switch sqlState(err) {

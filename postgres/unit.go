@@ -29,6 +29,10 @@ type unit struct {
 	events   []godwit.Event
 	commits  []func() // to be done once the call is committed
 	refused  bool     // nothing of the call is to happen
+
+	// exclusive keeps claims out and locks every job that is looked at. glimpsed says that an answer tells how a job stands that is
+	// not locked; a call that changes nothing may do so, any other one is run again, exclusively.
+	exclusive, glimpsed bool
 }
 
 type knownKey struct {
@@ -87,6 +91,9 @@ func newUnit(src source, s *Store, now int64) *unit {
 
 // load brings jobs into the unit, under the locks that the mode says. A job that was loaded with fewer locks is read again.
 func (u *unit) load(ids []godwit.ID, mode lockMode) error {
+	if u.exclusive {
+		mode = lockAll
+	}
 	missing := make([]godwit.ID, 0, len(ids))
 	asked := make(map[godwit.ID]bool, len(ids))
 	for _, id := range ids {
@@ -128,6 +135,27 @@ func (u *unit) get(id godwit.ID) (*job, error) {
 		return nil, err
 	}
 	return u.jobs[id], nil
+}
+
+// glimpse gives the state of a job for an answer.
+func (u *unit) glimpse(j *job) godwit.State {
+	u.glimpsed = u.glimpsed || !j.locked && j.stored != none && j.stored != pruned
+	return j.kind.state()
+}
+
+// changes reports whether the unit changes anything.
+func (u *unit) changes() bool {
+	for _, j := range u.order {
+		if j.dirty {
+			return true
+		}
+	}
+	for _, e := range u.children {
+		if e.dirty {
+			return true
+		}
+	}
+	return false
 }
 
 // place gives the place of a job in the table. Held is a matter of reading: nothing that is written asks for it.

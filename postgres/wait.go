@@ -61,7 +61,7 @@ func (u *unit) park(p *godwit.ParkRequest) (godwit.SettleAnswer, error) {
 	}
 	row := states.Decide(states.OpPark, u.place(j), holds)
 	if row.Code != "" {
-		return refuse(row, j), nil
+		return u.refuse(row, j), nil
 	}
 	if j.kind == running {
 		j.any, j.woken = p.Any, false
@@ -144,7 +144,7 @@ func (u *unit) resume(t *godwit.Token) (godwit.SettleAnswer, error) {
 	}
 	row := states.Decide(states.OpResume, u.place(j), holds)
 	if row.Code != "" {
-		return refuse(row, j), nil
+		return u.refuse(row, j), nil
 	}
 	err = u.apply(row, j, nil, nil)
 	return godwit.SettleAnswer{State: j.kind.state()}, err

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -50,7 +51,7 @@ func Histories(t testing.TB, name string, cfg Config, c Concurrency) {
 	ctx := context.WithoutCancel(t.Context())
 	calls, undecided := 0, 0
 	for n := range c.Histories {
-		h := &history{TB: t, ctx: ctx, clock: clock, store: store, seed: c.Seed + uint64(n)}
+		h := &history{TB: t, ctx: ctx, clock: clock, store: store, seed: c.Seed + uint64(n), overlooks: cfg.Overlooks}
 		h.setUp()
 		h.work(c)
 		h.readAll()
@@ -86,6 +87,8 @@ type history struct {
 	model *model.Store // as things stood when the goroutines began
 	gen   *stream
 
+	overlooks bool // as [Config] says
+
 	tick atomic.Int64 // counts calls and returns
 	mu   sync.Mutex
 	ops  []porcupine.Operation // guarded by mu
@@ -93,8 +96,9 @@ type history struct {
 
 // result is what a call gave.
 type result struct {
-	answer any
-	err    string
+	answer          any
+	err             string
+	began, returned int64
 }
 
 // setUp makes two sessions, of which one is late, and jobs of theirs.
@@ -194,8 +198,8 @@ func (g *stream) fork(worker int) *stream {
 func (h *history) record(client int, c call) result {
 	began := h.tick.Add(1)
 	answer, err := c.do(h.ctx, h.store)
-	r := result{answer, errorCode(err)}
-	op := porcupine.Operation{ClientId: client, Input: c, Output: r, Call: began, Return: h.tick.Add(1)}
+	r := result{answer, errorCode(err), began, h.tick.Add(1)}
+	op := porcupine.Operation{ClientId: client, Input: c, Output: r, Call: began, Return: r.returned}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ops = append(h.ops, op)
@@ -220,16 +224,17 @@ func (h *history) readAll() {
 // modelState is a state of the model within the search.
 type modelState struct {
 	store *model.Store
+	since readySince
 	text  func() string // its fingerprint
 }
 
-func newModelState(m *model.Store) modelState {
-	return modelState{m, sync.OnceValue(m.Fingerprint)}
+func newModelState(m *model.Store, since readySince) modelState {
+	return modelState{m, since, sync.OnceValue(m.Fingerprint)}
 }
 
 func (h *history) check() porcupine.CheckResult {
 	spec := porcupine.Model{
-		Init: func() any { return newModelState(h.model) },
+		Init: func() any { return newModelState(h.model, h.after(nil, h.model, result{})) },
 		Step: func(state, input, output any) (bool, any) {
 			s, isState := state.(modelState)
 			c, isCall := input.(call)
@@ -238,16 +243,16 @@ func (h *history) check() porcupine.CheckResult {
 				return false, state
 			}
 			next := s.store.Clone()
-			want, err := c.do(h.ctx, next)
+			want, err := h.perform(c, next, s.since, given)
 			if errorCode(err) != given.err || difference(given.answer, want) != "" {
 				return false, state
 			}
-			return true, newModelState(next)
+			return true, newModelState(next, h.after(s.since, next, given))
 		},
 		Equal: func(a, b any) bool {
 			x, xOK := a.(modelState)
 			y, yOK := b.(modelState)
-			return xOK && yOK && x.text() == y.text()
+			return xOK && yOK && x.text() == y.text() && maps.Equal(x.since, y.since)
 		},
 	}
 	return porcupine.CheckOperationsTimeout(spec, h.ops, decideMax)

@@ -42,6 +42,9 @@ func TestDifferential(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ops := *flagOps
+			if ops == opsDefault {
+				ops /= max(1, cfg.Costly)
+			}
 			if name == "model" { // beside itself: that the stream meets every row, and accuses nobody
 				ops = coverageOps
 			}
@@ -78,7 +81,11 @@ func TestHistoriesAreLinearizable(t *testing.T) {
 	for name, cfg := range stores() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			Histories(t, name, cfg, Concurrency{Histories: *flagHistories, Seed: *flagSeed})
+			n := *flagHistories
+			if n == historiesDefault {
+				n /= max(1, cfg.Costly)
+			}
+			Histories(t, name, cfg, Concurrency{Histories: n, Seed: *flagSeed})
 		})
 	}
 }

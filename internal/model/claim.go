@@ -11,10 +11,15 @@ import (
 
 // Claim hands out ready jobs.
 func (s *Store) Claim(ctx context.Context, r godwit.ClaimRequest) (godwit.ClaimAnswer, error) {
-	return do(ctx, s, func(w *world, now time.Time) godwit.ClaimAnswer { return w.claim(r, now) })
+	return s.ClaimOverlooking(ctx, r, nil)
 }
 
-func (w *world) claim(r godwit.ClaimRequest, now time.Time) godwit.ClaimAnswer {
+// ClaimOverlooking is a claim that does not see some of the ready jobs.
+func (s *Store) ClaimOverlooking(ctx context.Context, r godwit.ClaimRequest, overlooked map[godwit.ID]bool) (godwit.ClaimAnswer, error) {
+	return do(ctx, s, func(w *world, now time.Time) godwit.ClaimAnswer { return w.claim(r, now, overlooked) })
+}
+
+func (w *world) claim(r godwit.ClaimRequest, now time.Time, overlooked map[godwit.ID]bool) godwit.ClaimAnswer {
 	sess := w.sessions[r.Session]
 	if sess == nil {
 		return godwit.ClaimAnswer{Code: godwit.CodeSessionEnded}
@@ -31,7 +36,7 @@ func (w *world) claim(r godwit.ClaimRequest, now time.Time) godwit.ClaimAnswer {
 		if len(taken) >= r.Limit {
 			break
 		}
-		if _, knows := sess.knows(j.view.Task, j.view.Version); knows && w.held(&j.view) == "" {
+		if _, knows := sess.knows(j.view.Task, j.view.Version); knows && w.held(&j.view) == "" && !overlooked[j.view.ID] {
 			taken = append(taken, j)
 		}
 	}

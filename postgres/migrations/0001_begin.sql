@@ -185,9 +185,10 @@ CREATE TABLE godwit.known_keys (
 );
 
 CREATE TABLE godwit.unique_keys (
-  job   uuid NOT NULL,
-  scope text COLLATE "C" NOT NULL,
-  key   text COLLATE "C" NOT NULL,
+  job       uuid NOT NULL,
+  unstarted boolean NOT NULL,
+  scope     text COLLATE "C" NOT NULL,
+  key       text COLLATE "C" NOT NULL,
   PRIMARY KEY (scope, key)
 );
 
