@@ -191,7 +191,9 @@ func (c *claiming) scan(r scanner) error {
 	var at, done, total sql.NullInt64
 	var f failureInto
 	dest := []any{
-		&one, &c.leaseUntil, idInto{&j.id}, &taken, &lane, &runAt, &deadline, &run, &attempt, &crashes, &releases, &retries, &records, &reported,
+		&one, &c.leaseUntil,
+		idInto{&j.id},
+		&taken, &lane, &runAt, &deadline, &run, &attempt, &crashes, &releases, &retries, &records, &reported,
 		&reason, &priority, &maxAttempts, &maxCrashes, &timeout, &keepSucceeded, &keepFailed, &createdAt, &text, &encoding, &j.args.Data,
 	}
 	dest = append(dest, f.dest()...)
