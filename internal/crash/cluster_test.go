@@ -19,19 +19,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/httpclient"
 	"github.com/godwit-go/godwit/internal/crash"
 	"github.com/godwit-go/godwit/internal/crash/victim"
 )
 
 // lease of the servers. A round that stops one waits for longer.
-func lease() time.Duration {
-	if long() {
-		return 2 * time.Second
-	}
-	return godwit.LeaseMin
-}
+const lease = 2 * time.Second
 
 // cluster is a database, the log beside it, and the servers that work on it: one at a time on a file of SQLite.
 type cluster struct {
@@ -40,6 +34,9 @@ type cluster struct {
 	file string // of SQLite; empty on another database
 	path string // of the log
 	log  *crash.Log
+
+	fault    victim.Fault                       // of all its servers
+	complain func(format string, values ...any) // of an answer that should not have come
 
 	mu    sync.Mutex
 	rng   *rand.Rand    // guarded by mu
@@ -56,7 +53,10 @@ func newCluster(t *testing.T, url, file string, seed uint64) *cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = log.Close() }) // what matters of it has been read
-	return &cluster{t: t, url: url, file: file, path: path, log: log, rng: rand.New(rand.NewPCG(seed, 0)), more: make(chan struct{})}
+	return &cluster{
+		t: t, url: url, file: file, path: path, log: log, complain: t.Errorf,
+		rng: rand.New(rand.NewPCG(seed, 0)), more: make(chan struct{}),
+	}
 }
 
 // newFileCluster has an SQLite file of its own.
@@ -111,7 +111,7 @@ func (c *cluster) start(o victim.Orders) *server {
 	c.lives++
 	o.Life, o.Seed = c.lives, c.rng.Uint64()
 	c.mu.Unlock()
-	o.Log, o.File = c.path, c.file
+	o.Log, o.File, o.Fault = c.path, c.file, c.fault
 	orders, err := json.Marshal(o)
 	if err != nil {
 		c.t.Fatal(err)
@@ -119,7 +119,7 @@ func (c *cluster) start(o victim.Orders) *server {
 	s := &server{life: o.Life, ready: make(chan struct{}), ended: make(chan struct{})}
 	s.cmd = exec.CommandContext(c.t.Context(), path, "serve", "--db", c.url, "--listen", "127.0.0.1:0", "--workers", "16", "--grace", "200ms")
 	s.cmd.Env = append(os.Environ(), victim.Env+"="+string(orders),
-		"GODWIT_LEASE="+lease().String(), "GODWIT_POLL_INTERVAL=20ms", "GODWIT_HARD_GRACE=1s")
+		"GODWIT_LEASE="+lease.String(), "GODWIT_POLL_INTERVAL=20ms", "GODWIT_HARD_GRACE=1s")
 	s.cmd.Stderr = &s.errors
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

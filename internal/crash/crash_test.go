@@ -8,11 +8,13 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/crash"
+	"github.com/godwit-go/godwit/internal/crash/victim"
 	"github.com/godwit-go/godwit/open"
 )
 
@@ -37,6 +39,7 @@ func TestCrash(t *testing.T) {
 		}
 	}
 	report := h.finish()
+	h.tell(report)
 	t.Logf("\n%s%-34s %d bytes written and not synced\n", report.Figures, "lost power took", h.dropped)
 	for _, point := range killPoints() {
 		if *rounds >= 200 && report.Figures.Ends[point] == 0 {
@@ -77,6 +80,35 @@ func TestLyingDiskIsCaught(t *testing.T) {
 	}
 }
 
+// TestPlantedFaultsAreCaught plants a fault in the store of the real command: whoever keeps a promise by luck is no
+// proof of the harness.
+func TestPlantedFaultsAreCaught(t *testing.T) {
+	t.Parallel()
+	for fault, rules := range map[victim.Fault][]crash.Rule{
+		victim.LostJob:       {crash.RuleLost},
+		victim.DoubleWinner:  {crash.RuleWinner, crash.RuleGrows},
+		victim.ZombieSettle:  {crash.RuleZombie},
+		victim.RefundedToken: {crash.RuleGrows, crash.RuleWinner},
+		victim.ChangedResult: {crash.RuleOnce},
+	} {
+		t.Run(string(fault), func(t *testing.T) {
+			t.Parallel()
+			c := newFileCluster(t, *seed)
+			c.fault, c.complain = fault, t.Logf
+			h := newHarness(c)
+			for range 3 {
+				h.run(round{kind: kill, lines: 60})
+			}
+			report := h.finish()
+			for _, rule := range rules {
+				if !slices.ContainsFunc(report.Violations, func(v crash.Violation) bool { return v.Rule == rule }) {
+					t.Errorf("not caught: %q; found %v", rule, report.Violations)
+				}
+			}
+		})
+	}
+}
+
 // newHarness drives a cluster, without servers yet.
 func newHarness(c *cluster) *harness {
 	h := &harness{c: c}
@@ -109,25 +141,27 @@ func (h *harness) finish() crash.Report {
 	if deaths := h.c.lives; cut > deaths {
 		t.Errorf("%d lines of the log are cut off, and there were only %d deaths", cut, deaths)
 	}
-	report := crash.Check(events, h.finals())
+	return crash.Check(events, h.finals())
+}
+
+// tell makes errors of violations, with what the log says of their jobs.
+func (h *harness) tell(report crash.Report) {
+	t := h.c.t
+	t.Helper()
+	events, _, err := crash.ReadLog(h.c.path)
+	h.must(err)
 	for i, v := range report.Violations {
 		if i == 50 {
 			t.Errorf("... %d violations in all", len(report.Violations))
-			break
+			return
 		}
 		t.Error(v)
-		h.show(events, v)
-	}
-	return report
-}
-
-// show logs what the log says of a violation's job.
-func (h *harness) show(events []crash.Event, v crash.Violation) {
-	for _, e := range events {
-		if e.Job == v.Job || e.Asked == v.Job {
-			line, err := json.Marshal(e)
-			h.must(err)
-			h.c.t.Logf("    %s", line)
+		for _, e := range events {
+			if e.Job == v.Job || e.Asked == v.Job {
+				line, err := json.Marshal(e)
+				h.must(err)
+				t.Logf("    %s", line)
+			}
 		}
 	}
 }

@@ -50,7 +50,7 @@ func drive(ctx context.Context, c *cluster) *driver {
 // fail tells of an answer that should not have come. The end of the test is no such answer.
 func (d *driver) fail(ctx context.Context, doing string, err error) {
 	if ctx.Err() == nil {
-		d.c.t.Errorf("%s: %v", doing, err)
+		d.c.complain("%s: %v", doing, err)
 	}
 }
 

@@ -10,10 +10,12 @@ import (
 	"github.com/godwit-go/godwit"
 )
 
-// EndOrderly is the Point of a life that ended in good order; StoppedMark is in the Point of one that was stopped for a while before
-// its end, PowerMark in that of one whose end lost what was not synced.
+// EndOrderly is the Point of a life that ended in good order, EndLapsed of one that did so after it could not renew its lease in time,
+// so that its runs were lost; StoppedMark is in the Point of one that was stopped for a while before its end, PowerMark in that of
+// one whose end lost what was not synced.
 const (
 	EndOrderly  = "in good order"
+	EndLapsed   = "in good order, its lease over"
 	StoppedMark = "stopped"
 	PowerMark   = "power lost"
 )

@@ -35,6 +35,8 @@ type Orders struct {
 	Point string // where to die; empty: nowhere
 	Nth   int    // ... at the how many-th time
 
+	Fault Fault // planted in the store
+
 	// Of a file of SQLite:
 
 	File       string // its path
@@ -101,11 +103,15 @@ func (v *Victim) fail(err error) {
 
 // Store gives the store that the program is to work with.
 func (v *Victim) Store(store godwit.Store) godwit.Store {
+	watcher, watched := store.(godwit.Watcher)
+	if v.orders.Fault != NoFault {
+		store = newFaulty(store, v.orders.Fault)
+	}
 	v.witness = &witness{
 		Store: store, log: v.log, points: v.points, fail: v.fail, started: v.begin,
 		tokens: tokensIn(v.before), stale: map[godwit.ID]godwit.Token{},
 	}
-	if watcher, ok := store.(godwit.Watcher); ok {
+	if watched {
 		return watchedWitness{v.witness, watcher}
 	}
 	return v.witness
