@@ -28,13 +28,14 @@ func TestSlotFreedDuringAClaimIsFilledAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		took := []time.Duration{100, 105, 1000, 1000} // ms: the second slot becomes free while the first one's claim is under way
+		const ms = time.Millisecond
+		took := []time.Duration{100 * ms, 105 * ms, 1000 * ms, 1000 * ms} // the second slot becomes free while the first one's claim is under way
 		task := godwit.NewTask[int, int]("work", godwit.Policy{})
 		started := make([]time.Duration, len(took))
 		begun := time.Now()
 		godwit.Handle(c, task, func(_ context.Context, n int) (int, error) {
 			started[n] = time.Since(begun)
-			<-time.After(took[n] * time.Millisecond)
+			<-time.After(took[n])
 			return n, nil
 		})
 		for n := range took {

@@ -59,16 +59,20 @@ func (c *Client) run(ctx context.Context, r request) error {
 
 // do makes a call, again and again while that is safe and may help.
 func (c *Client) do(ctx context.Context, r request) (*reply, error) {
-	start := time.Now()
-	sent := false // a try before may have been served
+	var silent time.Time // since when the server does not answer
+	sent := false        // a try before may have been served
 	for pause := retryPauseFirst; ; pause = min(2*pause, retryPauseMax) {
+		asked := time.Now()
 		a, f := c.once(ctx, r)
 		if f == nil || sent && f.means(r.done) {
 			return a, nil
 		}
+		if served := !f.unsent && r.wait > 0 && time.Since(asked) > retryPauseMax; silent.IsZero() || served {
+			silent, pause = time.Now(), retryPauseFirst // a wait that was cut off had been answered so far
+		}
 		sent = sent || !f.unsent
 		f.unsent = !sent
-		if ctx.Err() != nil || !f.mayRepeat(r) || time.Since(start)+pause > c.config.RetryFor {
+		if ctx.Err() != nil || !f.mayRepeat(r) || time.Since(silent)+pause > c.config.RetryFor {
 			return a, f.verdict(ctx, r)
 		}
 		timer := time.NewTimer(max(f.after, pause/2+rand.N(pause)))

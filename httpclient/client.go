@@ -19,8 +19,8 @@ type Config struct {
 	// that keeps as many connections as awaits need.
 	HTTPClient *http.Client
 
-	// RetryFor is how long a call that can be repeated is repeated while the server does not answer. Defaults to 15 s; negative: it is
-	// not repeated.
+	// RetryFor is how long a call that can be repeated is repeated while the server does not answer, from the first try that failed.
+	// Defaults to 15 s; negative: it is not repeated.
 	RetryFor time.Duration
 	// Wait is how long one request asks the server to wait; awaiting goes on with the next request. Defaults to 30 s; from 1 s to
 	// 10 min.

@@ -4,11 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/godwit-go/godwit"
@@ -220,4 +224,46 @@ func TestAnEarlierTryIsNotForgotten(t *testing.T) {
 	if _, err := upper.Submit(ctx, b.remote, "once", godwit.SubmitOptions{}); !errors.Is(err, godwit.ErrOutcomeUnknown) {
 		t.Errorf("submit: %v, want an unknown outcome", err)
 	}
+}
+
+// roundTrip is a transport that is a function.
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A long poll that is cut off after longer than RetryFor is repeated all the same: the server restarts, and the job is still there.
+func TestAwaitSurvivesARestartLateInItsWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tries, began := 0, time.Now()
+		transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+			tries++
+			switch {
+			case tries == 1, tries == 4: // waits, and is cut off
+				<-time.After(20 * time.Second)
+				return nil, io.ErrUnexpectedEOF
+			case tries < 6:
+				return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+			}
+			body := io.NopCloser(strings.NewReader(`"done"`))
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body, Request: r}, nil
+		})
+		c, err := httpclient.New(httpclient.Config{URL: "http://godwit.test", HTTPClient: &http.Client{Transport: transport}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := godwit.PromiseOf[string](c, godwit.NewID()).Await(t.Context())
+		if got != "done" || err != nil || tries != 6 {
+			t.Errorf("got %q, %v after %d tries in %v", got, err, tries, time.Since(began))
+		}
+
+		tries = -1 << 30 // nobody is there any more
+		began = time.Now()
+		if _, err := godwit.PromiseOf[string](c, godwit.NewID()).Await(t.Context()); !errors.Is(err, godwit.ErrUnavailable) {
+			t.Errorf("without a server: %v", err)
+		}
+		if took := time.Since(began); took < 10*time.Second || took > 15*time.Second {
+			t.Errorf("gave up after %v, want about 15 s", took)
+		}
+	})
 }
