@@ -121,6 +121,9 @@ func (c *cluster) start(o victim.Orders) *server {
 	s.cmd.Env = append(os.Environ(), victim.Env+"="+string(orders),
 		"GODWIT_LEASE="+lease.String(), "GODWIT_POLL_INTERVAL=20ms", "GODWIT_HARD_GRACE=1s")
 	s.cmd.Stderr = &s.errors
+	if _, err := s.cmd.StdinPipe(); err != nil { // it ends when the harness does
+		c.t.Fatal(err)
+	}
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
 		c.t.Fatal(err)
@@ -204,7 +207,10 @@ func (s *server) count() {
 	})
 }
 
-// after waits until the server has said so many more lines; false when it ended before.
+// roundMax is how long a server may take to say what it is to say, on a machine that is busy with other things.
+const roundMax = 15 * time.Second
+
+// after waits until the server has said so many more lines, or has had the time; false when it ended before.
 func (s *server) after(lines int) bool {
 	s.mu.Lock()
 	m := mark{lines: s.said + max(lines, 1), done: make(chan struct{})}
@@ -215,6 +221,8 @@ func (s *server) after(lines int) bool {
 		return true
 	case <-s.ended:
 		return false
+	case <-time.After(roundMax):
+		return true
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"sync"
@@ -83,6 +84,7 @@ func (v *Victim) prepare() (err error) {
 	for _, k := range Kinds() {
 		v.kinds[k.Name] = k
 	}
+	go v.outliveNobody()
 	if v.log, err = crash.OpenLog(o.Log, o.Life, os.Stdout); err != nil {
 		return err
 	}
@@ -93,6 +95,12 @@ func (v *Victim) prepare() (err error) {
 		return nil
 	}
 	return installDisk(v.points.pass, o.Shadow, o.Lie)
+}
+
+// outliveNobody ends the program when the harness has ended, be it killed: it holds the other end of the input.
+func (v *Victim) outliveNobody() {
+	_, _ = io.Copy(io.Discard, os.Stdin) // however it ends
+	v.fail(errors.New("the harness has ended"))
 }
 
 // fail ends the program with an error that it should not have met.
