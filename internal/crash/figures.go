@@ -40,7 +40,7 @@ type Figures struct {
 
 	// Back is the longest time from the death of a process to the next start of a job that it interrupted for the first time: from the
 	// second time on a job waits by design. Not counted are lives that were stopped for a while, or whose file was examined after
-	// their end.
+	// their end, and jobs that waited for more than one process.
 	Back  time.Duration
 	Backs int // such jobs
 }
@@ -114,14 +114,26 @@ func (c *checker) timeBacks(f *Figures) {
 		for i := 1; i < len(h.claimed); i++ {
 			before, next := h.claimed[i-1], h.claimed[i]
 			died, ok := c.ends[before.Life]
-			timed := ok && !strings.Contains(died.Point, StoppedMark) && !strings.Contains(died.Point, PowerMark)
-			if !timed || next.Life == before.Life || before.Crashes != 0 || next.Crashes != 1 {
+			if !ok || died.at > next.at || before.Crashes != 0 || next.Crashes != 1 || !c.timed(died, next) {
 				continue
 			}
 			f.Backs++
 			f.Back = max(f.Back, time.Duration(next.At-died.At)*time.Microsecond)
 		}
 	}
+}
+
+// timed reports whether from a death to the next start of a job nothing was done to a process that took time.
+func (c *checker) timed(died, next entry) bool {
+	if strings.Contains(died.Point, PowerMark) || strings.Contains(c.ends[next.Life].Point, StoppedMark) {
+		return false
+	}
+	for _, other := range c.ends {
+		if other.at > died.at && other.at < next.at {
+			return false
+		}
+	}
+	return true
 }
 
 // String renders the figures, one a line.
