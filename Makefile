@@ -84,9 +84,22 @@ differential: ## one seeded stream of OPS operations through every store, compar
 crash: ## kill the program ROUNDS times, stop it, take its power away; print the figures
 	$(GO) test ./internal/crash -run '^TestCrash$$' -v -timeout=60m -rounds=$(ROUNDS)
 
-.PHONY: bench
-bench: ## the Go benchmarks that match BENCH
+.PHONY: microbench
+microbench: ## the Go benchmarks that match BENCH
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+
+.PHONY: bench
+bench: ## durable jobs beside their peers, an hour and a half; installs them; report and plots in bench/results (docs/benchmarks.md)
+	sh bench/install.sh
+	cd bench && $(GO) run ./durable $(BENCH_FLAGS)
+
+.PHONY: bench-smoke
+bench-smoke: ## see that the benchmark works, with all that needs nothing installed, in seconds
+	cd bench && $(GO) vet ./... && $(GO) test ./... && $(GO) run ./durable -smoke $(BENCH_FLAGS)
+
+.PHONY: bench-compare
+bench-compare: ## fail if durable jobs are slower than in the newest report of bench/results
+	cd bench && $(GO) run ./durable -compare $(BENCH_FLAGS)
 
 .PHONY: ci
 ci: build lint test ## exactly what CI runs

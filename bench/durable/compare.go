@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// compare measures Godwit alone and holds it against the newest report.
+func compare(ctx context.Context, o options) error {
+	before, path, err := newestReport(o.out)
+	if err != nil {
+		return err
+	}
+	if o.scenarios == "" {
+		var names []string
+		for _, s := range before.Scenarios {
+			if about, ok := scenarioNamed(s.Name); ok && !about.big {
+				names = append(names, s.Name)
+			}
+		}
+		o.scenarios = strings.Join(names, ",")
+	}
+	now, err := measure(ctx, o)
+	if err != nil {
+		return err
+	}
+	if was, is := before.Machine, now.Machine; was.Model != is.Model || was.Processors != is.Processors {
+		fmt.Printf("The report is of another machine (%d processors, %s): differences are those of the machines too.\n", was.Processors, was.Model)
+	}
+	fmt.Printf("Against %s; worse by more than %.0f %%, or than the A/A controls differ, is a regression.\n\n", path, 100*o.tolerance)
+	return judge(before, now, o.tolerance)
+}
+
+// newestReport reads the report of the latest date.
+func newestReport(dir string) (*report, string, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "durable-*.json"))
+	if err != nil {
+		return nil, "", err
+	}
+	if len(paths) == 0 {
+		return nil, "", fmt.Errorf("there is no durable-*.json in %s to compare with: make bench writes one", dir)
+	}
+	newest := slices.Max(paths) // the date is part of the name
+	r, err := readReport(newest)
+	return r, newest, err
+}
+
+// judge prints every figure of Godwit of both reports, and fails when one is worse.
+func judge(before, now *report, tolerance float64) error {
+	var worse []string
+	compared := 0
+	for _, s := range now.Scenarios {
+		about, _ := scenarioNamed(s.Name)
+		i := slices.IndexFunc(before.Scenarios, func(old scenarioReport) bool { return old.Name == s.Name })
+		if i < 0 {
+			continue
+		}
+		old := before.Scenarios[i]
+		if old.Spec != s.Spec {
+			fmt.Fprintf(os.Stderr, "durable: %s was run with other numbers then: left out\n", s.Name)
+			continue
+		}
+		for _, m := range about.metrics {
+			bound := tolerance
+			for _, r := range []struct {
+				of *report
+				s  scenarioReport
+			}{{before, old}, {now, s}} {
+				for _, share := range r.of.control(r.s, m.key) {
+					bound = max(bound, share)
+				}
+			}
+			for _, c := range now.Contenders {
+				was, _, _, knew := old.spread(c.Name, m.key)
+				is, _, _, know := s.spread(c.Name, m.key)
+				if c.Like != "" || !knew || !know || was <= 0 || is <= 0 || m.key == "samples" {
+					continue
+				}
+				compared++
+				change := is/was - 1
+				verdict := ""
+				if (m.less && change > bound) || (!m.less && was/is-1 > bound) {
+					verdict = "  WORSE"
+					worse = append(worse, fmt.Sprintf("%s of %s in %s", m.label, c.Name, s.Name))
+				}
+				fmt.Printf("%-12s %-24s %-24s %14s -> %-14s %+6.1f %%%s\n", s.Name, c.Name, m.label, number(was, m.decimal), number(is, m.decimal), 100*change, verdict)
+			}
+		}
+	}
+	switch {
+	case compared == 0:
+		return errors.New("there was nothing to compare: the report has none of these scenarios with these numbers")
+	case len(worse) > 0:
+		return fmt.Errorf("worse than before: %s", strings.Join(worse, ", "))
+	}
+	return nil
+}

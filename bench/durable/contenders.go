@@ -1,0 +1,55 @@
+package main
+
+// contender is what is measured, and what a reader must know of it.
+type contender struct {
+	Name    string `json:"name"`
+	Store   string `json:"store"`            // on what it keeps jobs
+	Like    string `json:"like,omitempty"`   // of which it is the A/A control
+	Program string `json:"-"`                // the child that knows it: godwit, peers, node
+	Server  string `json:"-"`                // what it needs
+	Module  string `json:"module,omitempty"` // whose version counts
+	Apart   bool   `json:"-"`                // submits through a client of its own: for latency only
+	FansIn  bool   `json:"-"`
+
+	Settings string `json:"settings"`         // what was set
+	Quote    string `json:"quote,omitempty"`  // where its documentation names them
+	Source   string `json:"source,omitempty"` // the page of the quotation
+	Missing  string `json:"missing"`          // what of Godwit's promise it does not keep
+}
+
+// bare reports whether it needs nothing installed.
+func (c contender) bare() bool { return c.Server == "" && c.Program != "node" && !c.Apart }
+
+const (
+	ourSettings  = "synchronous=FULL, WAL; Concurrency 100; otherwise the defaults"
+	ourPostgres  = "synchronous_commit=on; Concurrency 100; otherwise the defaults"
+	ourSource    = "https://pkg.go.dev/github.com/godwit-go/godwit"
+	godwitModule = "github.com/godwit-go/godwit"
+)
+
+var contenders = append([]contender{
+	{
+		Name: "godwit-sqlite", Store: "SQLite", Program: "godwit", Module: godwitModule, FansIn: true,
+		Settings: ourSettings, Source: ourSource, Missing: "nothing: results kept, fsync before each answer",
+	},
+	{
+		Name: "godwit-sqlite-again", Store: "SQLite", Like: "godwit-sqlite", Program: "godwit", Module: godwitModule, FansIn: true,
+		Settings: ourSettings, Source: ourSource, Missing: "nothing; this is the A/A control",
+	},
+	{
+		Name: "godwit-sqlite-apart", Store: "SQLite", Program: "godwit", Module: godwitModule, Apart: true,
+		Settings: ourSettings + "; the submitter is a client of its own", Source: ourSource, Missing: "nothing",
+	},
+	{
+		Name: "godwit-postgres", Store: "PostgreSQL", Program: "godwit", Server: "postgres", Module: godwitModule, FansIn: true,
+		Settings: ourPostgres, Source: ourSource, Missing: "nothing: results kept, fsync before each answer",
+	},
+	{
+		Name: "godwit-postgres-again", Store: "PostgreSQL", Like: "godwit-postgres", Program: "godwit", Server: "postgres", Module: godwitModule, FansIn: true,
+		Settings: ourPostgres, Source: ourSource, Missing: "nothing; this is the A/A control",
+	},
+	{
+		Name: "godwit-postgres-apart", Store: "PostgreSQL", Program: "godwit", Server: "postgres", Module: godwitModule, Apart: true,
+		Settings: ourPostgres + "; the submitter is a client of its own", Source: ourSource, Missing: "nothing",
+	},
+}, peers...)

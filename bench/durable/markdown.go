@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// markdown is the report.
+func (r *report) markdown(base string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Durable jobs beside the peers, %s\n\n", r.Made.Format(time.DateOnly))
+	fmt.Fprintf(&b, "Made by `go run ./durable %s` in bench/, in %s. The contenders took turns, each measurement in a process of its own. Figures are medians ", r.Command, r.Took)
+	fmt.Fprintf(&b, "of up to %d rounds, with the lowest and the highest in parentheses. A job has about 200 bytes of arguments in JSON; its handler decodes them and answers. ", r.Rounds)
+	fmt.Fprintf(&b, "Every job was counted as it ran, and every result that a contender keeps was read back. [How to read this](../../docs/benchmarks.md).\n\n")
+	r.head(&b)
+	for _, s := range r.Scenarios {
+		r.section(&b, base, s)
+	}
+	r.syncs(&b)
+	r.settings(&b)
+	return b.String()
+}
+
+// head says where and with what it was measured.
+func (r *report) head(b *strings.Builder) {
+	m := r.Machine
+	fmt.Fprintf(b, "- %d processors, %s, %.0f GB; %s, %s\n", m.Processors, m.Model, m.MemoryGB, m.OS, m.Kernel)
+	fmt.Fprintf(b, "- the measured folder: %s; appending 4 KiB and fsync p50 %.2f ms, p99 %.2f ms\n", m.FileSystem, m.FsyncP50, m.FsyncP99)
+	fmt.Fprintf(b, "- the load was %.2f when it began and %.2f at the end (the benchmark is part of the latter)\n", m.Load, r.LoadAtEnd)
+	var versions []string
+	for _, name := range slices.Sorted(maps.Keys(r.Versions)) {
+		versions = append(versions, name+" "+r.Versions[name])
+	}
+	fmt.Fprintf(b, "- %s\n", strings.Join(versions, "; "))
+	for _, warning := range m.warnings() {
+		fmt.Fprintf(b, "\n**Do not trust these figures: %s.**\n", warning)
+	}
+	for _, a := range r.Absent {
+		fmt.Fprintf(b, "\nLeft out: %s, since it did not work here: %s\n", a.Name, a.Why)
+	}
+}
+
+// section is one scenario.
+func (r *report) section(b *strings.Builder, base string, s scenarioReport) {
+	about, ok := scenarioNamed(s.Name)
+	if !ok {
+		return // of an older plan
+	}
+	fmt.Fprintf(b, "\n## %s\n\n", about.title)
+	if about.note != "" {
+		fmt.Fprintf(b, "%s\n\n", about.note)
+	}
+	if _, ok := r.bars(s); ok {
+		fmt.Fprintf(b, "![%s](%s-%s.svg)\n\n", about.metrics[0].label, base, s.Name)
+	}
+	metrics := slices.DeleteFunc(slices.Clone(about.metrics), func(m metric) bool {
+		return !slices.ContainsFunc(r.Contenders, func(c contender) bool { return cell(s, c.Name, m) != "" })
+	})
+	r.rows(b, s, metrics)
+	for name, share := range r.control(s, about.metrics[0].key) {
+		fmt.Fprintf(b, "\n%s and its control differ by %.0f %% in %s: a smaller difference means nothing.\n", name, 100*share, about.metrics[0].label)
+	}
+	for _, f := range s.Failures {
+		fmt.Fprintf(b, "\n%s failed in round %d: %s\n", f.Name, f.Round, f.Why)
+	}
+	if _, ok := r.overTime(s); ok {
+		fmt.Fprintf(b, "\n![p99 over time](%s-%s-over-time.svg)\n", base, s.Name)
+	}
+}
+
+// rows is the table of a scenario.
+func (r *report) rows(b *strings.Builder, s scenarioReport, metrics []metric) {
+	fmt.Fprint(b, "| |")
+	for _, m := range metrics {
+		fmt.Fprintf(b, " %s |", m.label)
+	}
+	fmt.Fprintf(b, " not kept |\n| --- |%s --- |\n", strings.Repeat(" ---: |", len(metrics)))
+	for _, c := range r.Contenders {
+		if len(s.Runs[c.Name]) == 0 {
+			continue
+		}
+		fmt.Fprintf(b, "| %s, %s |", c.Name, c.Store)
+		for _, m := range metrics {
+			fmt.Fprintf(b, " %s |", cell(s, c.Name, m))
+		}
+		fmt.Fprintf(b, " %s |\n", c.Missing)
+	}
+}
+
+// syncs tells whose answers were on disk.
+func (r *report) syncs(b *strings.Builder) {
+	if len(r.Synced) == 0 {
+		return
+	}
+	fmt.Fprint(b, "\n## Was it on disk when it was acknowledged?\n\nstrace watched the contender, and its server, submit one job after the other. An answer counts ")
+	fmt.Fprint(b, "when an fsync or fdatasync began after the call and returned before the answer.\n\n| | synced before the answer |\n| --- | ---: |\n")
+	for _, s := range r.Synced {
+		if s.Why != "" {
+			fmt.Fprintf(b, "| %s | not known: %s |\n", s.Name, s.Why)
+			continue
+		}
+		fmt.Fprintf(b, "| %s | %d of %d |\n", s.Name, s.Synced, s.Submissions)
+	}
+}
+
+// settings tells how each contender was set, and by which page.
+func (r *report) settings(b *strings.Builder) {
+	fmt.Fprint(b, "\n## Settings\n\n")
+	for _, c := range r.Contenders {
+		fmt.Fprintf(b, "- **%s**: %s.", c.Name, c.Settings)
+		if c.Quote != "" {
+			fmt.Fprintf(b, " \"%s\" ([source](%s)).", c.Quote, c.Source)
+		} else if c.Source != "" {
+			fmt.Fprintf(b, " ([documentation](%s))", c.Source)
+		}
+		fmt.Fprintf(b, " Not kept: %s.\n", c.Missing)
+	}
+}
+
+// table is the short form for the README: the first figure of each scenario that was plotted.
+func (r *report) table(base string, plots []string) string {
+	var b strings.Builder
+	var scenarios []scenarioReport
+	fmt.Fprint(&b, "| |")
+	for _, s := range r.Scenarios {
+		about, ok := scenarioNamed(s.Name)
+		if ok && slices.Contains(plots, base+"-"+s.Name+".svg") {
+			scenarios = append(scenarios, s)
+			fmt.Fprintf(&b, " %s, %s |", s.Name, about.metrics[0].label)
+		}
+	}
+	fmt.Fprintf(&b, " not kept |\n| --- |%s --- |\n", strings.Repeat(" ---: |", len(scenarios)))
+	for _, c := range r.Contenders {
+		if c.Like != "" || c.Apart {
+			continue
+		}
+		fmt.Fprintf(&b, "| %s, %s |", c.Name, c.Store)
+		for _, s := range scenarios {
+			about, _ := scenarioNamed(s.Name)
+			value := ""
+			if median, _, _, ok := s.spread(c.Name, about.metrics[0].key); ok {
+				value = number(median, about.metrics[0].decimal)
+			}
+			fmt.Fprintf(&b, " %s |", value)
+		}
+		fmt.Fprintf(&b, " %s |\n", c.Missing)
+	}
+	return b.String()
+}

@@ -1,0 +1,4 @@
+package main
+
+// peers are the others, each in settings that its own documentation names.
+var peers = []contender{}

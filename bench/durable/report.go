@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/godwit-go/godwit/bench/drive"
+)
+
+// report is all that was found, as the JSON keeps it.
+type report struct {
+	Made       time.Time         `json:"made"`
+	Command    string            `json:"command"` // the flags
+	Rounds     int               `json:"rounds"`
+	Took       string            `json:"took"`
+	Machine    machine           `json:"machine"`
+	LoadAtEnd  float64           `json:"load_at_end"`
+	Versions   map[string]string `json:"versions"`
+	Contenders []contender       `json:"contenders"`
+	Absent     []absence         `json:"absent,omitempty"`
+	Scenarios  []scenarioReport  `json:"scenarios"`
+	Synced     []synced          `json:"synced,omitempty"`
+}
+
+// absence is a contender that was left out.
+type absence struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
+}
+
+// synced says before how many answers a file was synced.
+type synced struct {
+	Name        string `json:"name"`
+	Submissions int    `json:"submissions"`
+	Synced      int    `json:"synced"`
+	Why         string `json:"why,omitempty"`
+}
+
+type scenarioReport struct {
+	Name     string              `json:"name"`
+	Spec     drive.Spec          `json:"spec"`
+	Runs     map[string][]result `json:"runs"` // by contender
+	Failures []failure           `json:"failures,omitempty"`
+}
+
+// result is one measurement.
+type result struct {
+	drive.Outcome
+	Load float64 `json:"load"` // when it ended; what was measured is part of it
+}
+
+type failure struct {
+	Name  string `json:"name"`
+	Round int    `json:"round"`
+	Why   string `json:"why"`
+}
+
+// finish notes what is known at the end.
+func (r *report) finish(ctx context.Context, h *harness) {
+	r.Took, r.LoadAtEnd = time.Since(r.Made).Round(time.Second).String(), loadNow()
+	r.Versions = h.versions(ctx, r.Contenders)
+}
+
+func readReport(path string) (*report, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	r := new(report)
+	return r, json.Unmarshal(text, r)
+}
+
+// write writes the JSON, the report and its plots into a folder.
+func (r *report) write(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	base := "durable-" + r.Made.Format(time.DateOnly)
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	files := map[string]string{base + ".json": string(text) + "\n"}
+	var plots []string
+	for _, s := range r.Scenarios {
+		if svg, ok := r.bars(s); ok {
+			name := base + "-" + s.Name + ".svg"
+			files[name] = svg
+			if about, _ := scenarioNamed(s.Name); !about.big {
+				plots = append(plots, name)
+			}
+		}
+		if svg, ok := r.overTime(s); ok {
+			files[base+"-"+s.Name+"-over-time.svg"] = svg
+		}
+	}
+	files[base+".md"] = r.markdown(base)
+	files[base+"-table.md"] = r.table(base, plots)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(files[name]), 0o644); err != nil {
+			return err
+		}
+		fmt.Println(filepath.Join(dir, name))
+	}
+	return nil
+}
+
+// spread gives the median, the lowest and the highest of a figure over the rounds.
+func (s scenarioReport) spread(name, key string) (median, low, high float64, ok bool) {
+	var values []float64
+	for _, run := range s.Runs[name] {
+		if value, ok := run.Values[key]; ok {
+			values = append(values, value)
+		}
+	}
+	if len(values) == 0 {
+		return 0, 0, 0, false
+	}
+	slices.Sort(values)
+	n := len(values)
+	return (values[(n-1)/2] + values[n/2]) / 2, values[0], values[n-1], true
+}
+
+// control gives by what share a contender and its A/A control differ in a figure.
+func (r *report) control(s scenarioReport, key string) map[string]float64 {
+	shares := map[string]float64{}
+	for _, c := range r.Contenders {
+		a, _, _, known := s.spread(c.Like, key)
+		b, _, _, again := s.spread(c.Name, key)
+		if known && again && min(a, b) > 0 {
+			shares[c.Like] = max(a, b)/min(a, b) - 1
+		}
+	}
+	return shares
+}
+
+// cell is a figure of a table: the median, and in parentheses the lowest and the highest.
+func cell(s scenarioReport, name string, m metric) string {
+	median, low, high, ok := s.spread(name, m.key)
+	switch {
+	case !ok:
+		return ""
+	case len(s.Runs[name]) == 1:
+		return number(median, m.decimal)
+	}
+	return fmt.Sprintf("%s (%s to %s)", number(median, m.decimal), number(low, m.decimal), number(high, m.decimal))
+}
+
+// number writes a figure with commas between thousands.
+func number(value float64, decimals int) string {
+	text := fmt.Sprintf("%.*f", decimals, value)
+	whole, fraction, _ := strings.Cut(text, ".")
+	for i := len(whole) - 3; i > 0 && whole[i-1] != '-'; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if fraction != "" {
+		whole += "." + fraction
+	}
+	return whole
+}

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Installs what the peers of the benchmark need, on Debian and its kin: servers by apt, where they are missing and it runs as root, and
+# Node's packages by npm, as node/package-lock.json pins them. It starts no service. A peer whose needs are not met is left
+# out of the report, which says so.
+set -u
+cd "$(dirname "$0")"
+
+missing=""
+command -v redis-server >/dev/null || missing="$missing redis-server"
+command -v beanstalkd >/dev/null || missing="$missing beanstalkd"
+command -v strace >/dev/null || missing="$missing strace"
+command -v npm >/dev/null || missing="$missing npm"
+if [ -n "$missing" ]; then
+	if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+		policy=/usr/sbin/policy-rc.d # its answer 101 keeps packages from starting services
+		made=""
+		if [ ! -e "$policy" ]; then
+			printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && made=yes
+		fi
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+		[ -z "$made" ] || rm -f "$policy"
+	else
+		echo "bench: missing, and only root on Debian can install them here:$missing" >&2
+	fi
+fi
+sh ../internal/pgtest/install.sh || echo "bench: without PostgreSQL" >&2
+
+if [ -f node/package.json ] && command -v npm >/dev/null; then
+	npm ci --prefix node --no-audit --no-fund || echo "bench: without the peers of Node" >&2
+fi
