@@ -23,5 +23,5 @@ func ExampleStore() {
 	// Output:
 	// 0 <nil>
 	// <nil>
-	// url has the scheme "sqllite", which is none of sqlite, memory (did you mean "sqlite:"?)
+	// url has the scheme "sqllite", which is none of sqlite, postgres, memory (did you mean "sqlite:"?)
 }

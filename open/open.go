@@ -9,13 +9,14 @@ import (
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/model"
 	"github.com/godwit-go/godwit/internal/suggest"
+	"github.com/godwit-go/godwit/postgres"
 	"github.com/godwit-go/godwit/sqlite"
 )
 
 // schemes are the URLs that are understood, as people write them.
-var schemes = []string{"sqlite", "memory"}
+var schemes = []string{"sqlite", "postgres", "memory"}
 
-// aliases are what people write for them, or for what is not there yet.
+// aliases are what people write for them.
 var aliases = map[string]string{
 	"sqlite3": "sqlite", "file": "sqlite", "mem": "memory", "inmemory": "memory",
 	"postgresql": "postgres", "pg": "postgres", "pgx": "postgres",
@@ -45,7 +46,11 @@ func Store(ctx context.Context, rawURL string) (godwit.Store, error) {
 		}
 		return model.New(model.Config{}), nil
 	case "postgres", "postgresql":
-		return nil, invalid("names PostgreSQL, which this version cannot use yet (use sqlite:PATH)")
+		s, err := postgres.Open(ctx, postgres.Config{URL: rawURL})
+		if err != nil {
+			return nil, err // not s: a nil *postgres.Store is no nil Store
+		}
+		return s, nil
 	}
 	if len(scheme) == 1 {
 		return nil, invalid("must begin with a scheme, got what looks like a path with a drive (did you mean \"sqlite:%s\"?)", rawURL)

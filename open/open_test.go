@@ -8,13 +8,15 @@ import (
 	"testing"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/pgtest"
 	"github.com/godwit-go/godwit/open"
 )
 
 func TestStoreOpensWhatIsNamed(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a b.db")
-	for _, url := range []string{"memory:", "sqlite:" + path, "sqlite://" + path} {
+	urls := []string{"memory:", "sqlite:" + path, "sqlite://" + path, pgtest.Database(t)}
+	for _, url := range urls {
 		s, err := open.Store(t.Context(), url)
 		if err != nil {
 			t.Fatalf("%s: %v", url, err)
@@ -34,23 +36,23 @@ func TestStoreOpensWhatIsNamed(t *testing.T) {
 func TestStoreRefusesWhatIsNotUnderstood(t *testing.T) {
 	t.Parallel()
 	cases := map[string]string{
-		"app.db":                 `did you mean "sqlite:app.db"?`,
-		"postgres://u:pw@host/x": "cannot use yet",
-		"postgresql://host/x":    "cannot use yet",
-		"pg://host":              `did you mean "postgres:"?`,
-		"sqllite:app.db":         `did you mean "sqlite:"?`,
-		"SQLite:app.db":          `did you mean "sqlite:"?`,
-		"sqlite3:app.db":         `did you mean "sqlite:"?`,
-		"file:app.db":            `did you mean "sqlite:"?`,
-		"mem:":                   `did you mean "memory:"?`,
-		"redis://host":           "none of sqlite, memory",
-		"sqlite:":                "names no file",
-		"sqlite://app.db":        `did you mean "sqlite:app.db" or "sqlite:///app.db"?`,
-		"sqlite::memory:":        "write memory:",
-		"sqlite:app.db?mode=ro":  "parameters",
-		"memory:x":               `alone`,
-		`C:\app.db`:              `did you mean "sqlite:C:\app.db"?`,
-		"":                       "must be a URL",
+		"app.db":                      `did you mean "sqlite:app.db"?`,
+		"postgres://u:pw@host:port/x": "must be a URL",
+		"postgres:host/x":             "must begin with postgres://",
+		"pg://host":                   `did you mean "postgres:"?`,
+		"sqllite:app.db":              `did you mean "sqlite:"?`,
+		"SQLite:app.db":               `did you mean "sqlite:"?`,
+		"sqlite3:app.db":              `did you mean "sqlite:"?`,
+		"file:app.db":                 `did you mean "sqlite:"?`,
+		"mem:":                        `did you mean "memory:"?`,
+		"redis://host":                "none of sqlite, postgres, memory",
+		"sqlite:":                     "names no file",
+		"sqlite://app.db":             `did you mean "sqlite:app.db" or "sqlite:///app.db"?`,
+		"sqlite::memory:":             "write memory:",
+		"sqlite:app.db?mode=ro":       "parameters",
+		"memory:x":                    `alone`,
+		`C:\app.db`:                   `did you mean "sqlite:C:\app.db"?`,
+		"":                            "must be a URL",
 	}
 	for url, want := range cases {
 		s, err := open.Store(t.Context(), url)

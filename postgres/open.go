@@ -20,6 +20,9 @@ const versionMin = 14
 // timeInterval is how often the server's clock is read. Between two readings this machine's monotonic clock carries it on.
 const timeInterval = 10 * time.Second
 
+// connectTimeout bounds how long one host is tried, unless the URL says otherwise (connect_timeout).
+const connectTimeout = 5 * time.Second
+
 // Open connects to a database and makes its schema, or brings it up to date, unless [Config.Migrate] says otherwise. Whatever happens to
 // the server afterwards, the store connects again by itself; it is never to be opened anew.
 func Open(ctx context.Context, config Config) (*Store, error) {
@@ -64,6 +67,9 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	}
 	if len(cfg.ConnConfig.Fallbacks) > 0 && cfg.ConnConfig.ValidateConnect == nil {
 		cfg.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	if !strings.Contains(config.URL, "connect_timeout=") {
+		cfg.ConnConfig.ConnectTimeout = min(connectTimeout, config.CallTimeout)
 	}
 	if config.Pooler {
 		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
@@ -171,6 +177,7 @@ func urlError(err error) error {
 	if _, after, ok := strings.Cut(text, "`: "); ok {
 		text = after
 	}
+	text, _, _ = strings.Cut(text, " (")
 	return invalid("URL", "must be a URL such as postgres://user@localhost:5432/app (%s)", text)
 }
 

@@ -13,7 +13,7 @@ var update = flag.Bool("update", false, "copy regions of Go files into the Markd
 var longFunctions = map[string]int{}
 
 // linkedModulesMax bounds what a user links beside us: nothing for the root, and
-// for SQLite its driver with what that needs.
+// for a store its driver with what that needs.
 var linkedModulesMax = []struct {
 	name     string
 	packages []string
@@ -21,6 +21,7 @@ var linkedModulesMax = []struct {
 }{
 	{"root", []string{""}, 0},
 	{"root and sqlite", []string{"", "sqlite"}, 10},
+	{"root and postgres", []string{"", "postgres"}, 6},
 }
 
 func house(t *testing.T) (*Tree, string) {

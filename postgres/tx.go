@@ -1,0 +1,113 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/godwit-go/godwit"
+)
+
+// SubmitTx makes jobs within a transaction of the application's, all or none: they are there exactly when it commits. A refusal is
+// an error, as with [godwit.Client.SubmitAll], and leaves the transaction usable as it was before. The transaction must be one on
+// the store's own database, and should be short: children lock the run of their parent, and keys are locked, until it ends.
+//
+// Idle workers find the jobs at their next poll.
+func (s *Store) SubmitTx(ctx context.Context, tx pgx.Tx, jobs ...godwit.Submission) ([]godwit.SubmitAnswer, error) {
+	return s.submitWithin(ctx, pgxLink{tx, s.schema}, jobs)
+}
+
+// SubmitSQL is [Store.SubmitTx] for a transaction of database/sql, whose driver must be pgx's (package pgx/v5/stdlib).
+func (s *Store) SubmitSQL(ctx context.Context, tx *sql.Tx, jobs ...godwit.Submission) ([]godwit.SubmitAnswer, error) {
+	return s.submitWithin(ctx, sqlLink{tx, s.schema}, jobs)
+}
+
+// SettleTx is [Store.Settle] within a transaction of the application's: what the run has done to the application's tables counts
+// exactly when the settle does. The answer stands when the transaction commits; a run that was lost answers so, and its
+// transaction must then be rolled back.
+func (s *Store) SettleTx(ctx context.Context, tx pgx.Tx, items ...godwit.Settlement) ([]godwit.SettleAnswer, error) {
+	return s.settleWithin(ctx, pgxLink{tx, s.schema}, items)
+}
+
+// SettleSQL is [Store.SettleTx] for a transaction of database/sql, whose driver must be pgx's (package pgx/v5/stdlib).
+func (s *Store) SettleSQL(ctx context.Context, tx *sql.Tx, items ...godwit.Settlement) ([]godwit.SettleAnswer, error) {
+	return s.settleWithin(ctx, sqlLink{tx, s.schema}, items)
+}
+
+func (s *Store) submitWithin(ctx context.Context, l link, jobs []godwit.Submission) ([]godwit.SubmitAnswer, error) {
+	if err := checkBatch(len(jobs)); err != nil {
+		return nil, err
+	}
+	items := make([]godwit.NewJob, 0, len(jobs))
+	for _, job := range jobs {
+		item, err := job.NewJob(s.Now())
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	answers, err := within(ctx, s, l, items, func(u *unit) ([]godwit.SubmitAnswer, error) { return u.submitAll(items) })
+	if err != nil {
+		return nil, err
+	}
+	if err := godwit.SubmitError(items, answers); err != nil {
+		return nil, err
+	}
+	return answers, nil
+}
+
+func (s *Store) settleWithin(ctx context.Context, l link, items []godwit.Settlement) ([]godwit.SettleAnswer, error) {
+	if err := checkBatch(len(items)); err != nil {
+		return nil, err
+	}
+	return within(ctx, s, l, nil, func(u *unit) ([]godwit.SettleAnswer, error) { return u.settleAll(items) })
+}
+
+// withinMax bounds how often an operation within somebody else's transaction is run again that met another one.
+const withinMax = 10
+
+// within runs an operation inside somebody else's transaction, under a savepoint, so that what goes wrong leaves the transaction as
+// it was. The lanes of submissions are made before, outside of it: two transactions that make the same one do not wait for
+// each other.
+func within[T any](ctx context.Context, s *Store, l link, submitted []godwit.NewJob, op func(u *unit) (T, error)) (T, error) {
+	var nothing T
+	if err := ctx.Err(); err != nil {
+		return nothing, err
+	}
+	if err := s.enter(); err != nil {
+		return nothing, err
+	}
+	defer s.leave()
+	if err := s.makeLanes(ctx, submitted); err != nil {
+		return nothing, toError(err)
+	}
+	for attempt := 1; ; attempt++ {
+		answer, err := saved(ctx, s, l, op)
+		if err == nil {
+			return answer, nil
+		}
+		if !meets(err) || attempt == withinMax {
+			return nothing, toError(err)
+		}
+	}
+}
+
+// saved runs an operation under a savepoint, and goes back to it unless all is well.
+func saved[T any](ctx context.Context, s *Store, l link, op func(u *unit) (T, error)) (T, error) {
+	var nothing T
+	if err := l.run(ctx, do("SAVEPOINT godwit_tx")); err != nil {
+		return nothing, err
+	}
+	u := newUnit(source{ctx: ctx, l: l, lanes: s.lanes}, s, s.clock.now())
+	answer, err := op(u)
+	if err == nil && !u.refused {
+		err = u.flush()
+	}
+	if err == nil && !u.refused {
+		return answer, l.run(ctx, do("RELEASE SAVEPOINT godwit_tx"))
+	}
+	back := l.run(ctx, do("ROLLBACK TO SAVEPOINT godwit_tx"), do("RELEASE SAVEPOINT godwit_tx"))
+	return answer, errors.Join(err, back)
+}
