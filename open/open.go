@@ -7,10 +7,7 @@ import (
 	"strings"
 
 	"github.com/godwit-go/godwit"
-	"github.com/godwit-go/godwit/internal/model"
 	"github.com/godwit-go/godwit/internal/suggest"
-	"github.com/godwit-go/godwit/postgres"
-	"github.com/godwit-go/godwit/sqlite"
 )
 
 // schemes are the URLs that are understood, as people write them.
@@ -19,43 +16,40 @@ var schemes = []string{"sqlite", "postgres", "memory"}
 // aliases are what people write for them.
 var aliases = map[string]string{
 	"sqlite3": "sqlite", "file": "sqlite", "mem": "memory", "inmemory": "memory",
-	"postgresql": "postgres", "pg": "postgres", "pgx": "postgres",
+	"pg": "postgres", "pgx": "postgres", "pgsql": "postgres", "postgre": "postgres",
 }
 
 // Store opens the store that a URL names. A URL that is not understood is answered with [godwit.CodeInvalid]; otherwise the
 // errors are those of the driver. The caller closes the store.
 func Store(ctx context.Context, rawURL string) (godwit.Store, error) {
+	return StoreWith(ctx, rawURL, Config{})
+}
+
+// parse gives the scheme of a URL that is understood and, of SQLite, the path of the file.
+func parse(rawURL string) (scheme, path string, err error) {
 	scheme, rest, ok := strings.Cut(rawURL, ":")
 	if !ok {
-		return nil, invalid("must be a URL such as sqlite:app.db, got %s (did you mean %q?)", shown(rawURL), "sqlite:"+rawURL)
+		return "", "", invalid("must be a URL such as sqlite:app.db, got %s (did you mean %q?)", shown(rawURL), "sqlite:"+rawURL)
 	}
 	switch scheme {
 	case "sqlite":
 		path, err := sqlitePath(rest)
-		if err != nil {
-			return nil, err
-		}
-		s, err := sqlite.Open(ctx, sqlite.Config{Path: path})
-		if err != nil {
-			return nil, err // not s: a nil *sqlite.Store is no nil Store
-		}
-		return s, nil
+		return scheme, path, err
 	case "memory":
 		if rest != "" {
-			return nil, invalid("must be \"memory:\" alone, got %s (a store in memory has no name)", shown(rawURL))
+			return "", "", invalid("must be \"memory:\" alone, got %s (a store in memory has no name)", shown(rawURL))
 		}
-		return model.New(model.Config{}), nil
+		return scheme, "", nil
 	case "postgres", "postgresql":
-		s, err := postgres.Open(ctx, postgres.Config{URL: rawURL})
-		if err != nil {
-			return nil, err // not s: a nil *postgres.Store is no nil Store
+		if !strings.HasPrefix(rest, "//") {
+			return "", "", invalid("must begin with postgres:// (such as postgres://user@localhost:5432/app)")
 		}
-		return s, nil
+		return "postgres", "", nil
 	}
 	if len(scheme) == 1 {
-		return nil, invalid("must begin with a scheme, got what looks like a path with a drive (did you mean \"sqlite:%s\"?)", rawURL)
+		return "", "", invalid("must begin with a scheme, got what looks like a path with a drive (did you mean \"sqlite:%s\"?)", rawURL)
 	}
-	return nil, invalid("has the scheme %q, which is none of %s%s", scheme, strings.Join(schemes, ", "), didYouMean(scheme))
+	return "", "", invalid("has the scheme %q, which is none of %s%s", scheme, strings.Join(schemes, ", "), didYouMean(scheme))
 }
 
 // sqlitePath reads "PATH", "/PATH" and "///PATH". Nothing in it is escaped.

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/godwit-go/godwit/internal/config"
 )
 
 // Defaults of the client commands.
@@ -27,6 +28,7 @@ type clientFlags struct {
 	server   string
 	token    string
 	db       string
+	schema   string
 	output   string
 	timeout  time.Duration
 	retryFor time.Duration
@@ -47,7 +49,8 @@ func (f *clientFlags) bind(cmd *cobra.Command) {
 func (f *clientFlags) bindReach(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.server, "server", "", "`URL` of the server (env GODWIT_SERVER; otherwise "+serverDefault+")")
 	cmd.Flags().StringVar(&f.token, "token", "", "`TOKEN` that the server asks for (env GODWIT_TOKEN, which other users of the machine cannot see)")
-	cmd.Flags().StringVar(&f.db, "db", "", "open the database `URL` instead, such as sqlite:PATH, when nobody serves it")
+	cmd.Flags().StringVar(&f.db, "db", "", "open the database `URL` instead: postgres://..., beside its servers, or sqlite:PATH, when nobody serves it")
+	bindSchema(cmd, &f.schema)
 }
 
 func (f *clientFlags) bindOutput(cmd *cobra.Command) {
@@ -59,6 +62,9 @@ func (f *clientFlags) bindOutput(cmd *cobra.Command) {
 func (f *clientFlags) check() error {
 	if f.db != "" && (f.server != "" || f.token != "") {
 		return usagef("--db excludes --server and --token: give the one or the other")
+	}
+	if f.schema != "" && !isPostgres(f.db) {
+		return usagef("--schema is that of a PostgreSQL database: give --db postgres://... too")
 	}
 	if err := oneOf("output", f.output, formatTable, formatJSON); err != nil {
 		return err
@@ -89,17 +95,15 @@ func (f *clientFlags) url() (url string, named bool) {
 }
 
 // redacted gives a URL without its password.
-func redacted(db string) string {
-	if u, err := url.Parse(db); err == nil {
-		return u.Redacted()
-	}
-	return db
-}
+func redacted(db string) string { return config.Redacted(db) }
 
 // again gives the flags that reach the same server or database, for commands to be typed.
 func (f *clientFlags) again() string {
 	switch {
 	case f.db != "":
+		if f.schema != "" {
+			return " --db " + shellWord(redacted(f.db)) + " --schema " + shellWord(f.schema)
+		}
 		return " --db " + shellWord(redacted(f.db))
 	case f.server != "":
 		return " --server " + shellWord(f.server)

@@ -58,7 +58,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "godwit",
-		Short:         "Durable background work: jobs that survive crashes, in one SQLite file",
+		Short:         "Durable background work: jobs that survive crashes, in an SQLite file or a PostgreSQL database",
 		Long:          "Godwit runs durable background work: jobs that survive crashes.\n\n" + strings.TrimSpace(exitHelp()),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -76,6 +76,7 @@ func newRoot() *cobra.Command {
 		inGroup(groupClient, newSession()),
 		inGroup(groupClient, newDoctor()),
 		inGroup(groupClient, newBackup()),
+		inGroup(groupClient, newMigrate()),
 		newVersion(),
 	)
 	root.InitDefaultHelpCmd()

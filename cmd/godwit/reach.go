@@ -97,7 +97,7 @@ func (d *desk) open(ctx context.Context, db string) error {
 		}
 		d.alone = true
 	}
-	store, err := openWithin(ctx, db, isFile)
+	store, err := d.openWithin(ctx, db, isFile)
 	if err != nil {
 		return d.explain(ctx, explainLocked(ctx, path, isFile, err))
 	}
@@ -110,13 +110,20 @@ func (d *desk) open(ctx context.Context, db string) error {
 }
 
 // openWithin opens a store; one that is a file is waited for only so long.
-func openWithin(ctx context.Context, db string, isFile bool) (godwit.Store, error) {
+func (d *desk) openWithin(ctx context.Context, db string, isFile bool) (godwit.Store, error) {
+	var with open.Config
+	if isPostgres(db) {
+		var err error
+		if with.Postgres, err = postgresConfig(db, d.flags.schema); err != nil {
+			return nil, err
+		}
+	}
 	if isFile {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, lockWait)
 		defer cancel()
 	}
-	return open.Store(ctx, db)
+	return open.StoreWith(ctx, db, with)
 }
 
 // explainLocked says who holds a file that could not be had in time.

@@ -27,6 +27,12 @@ var update = flag.Bool("update", false, "rewrite what the scripts and docs/cli.m
 // TestScripts plays the scripts of testdata/script against the real program: servers are processes of their own, which can be killed.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	playScripts(t, filepath.Join("testdata", "script"), nil)
+}
+
+// playScripts plays the scripts of a folder, each with further variables in its environment.
+func playScripts(t *testing.T, dir string, variables func(script string) map[string]string) {
+	t.Helper()
 	bin := t.TempDir()
 	self, err := filepath.Abs(os.Args[0])
 	if err != nil {
@@ -36,10 +42,15 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"), UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
+		Dir: dir, UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("GODWIT_TEST_AS_PROGRAM", "1")
+			if variables != nil {
+				for name, value := range variables(filepath.Base(env.WorkDir)) {
+					env.Setenv(name, value)
+				}
+			}
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // under the race detector each of hundreds of processes would end a second later
 			env.Values[playKey{}] = &play{started: map[string]*process{}}
 			return nil

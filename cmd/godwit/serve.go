@@ -29,7 +29,8 @@ SIGTERM and SIGINT stop in good order: nothing more is claimed, running jobs fin
 the exit code is 0. Meanwhile the API answers, and /readyz says 503. A second signal ends the process at once.`,
 		Example: `  godwit serve
   godwit serve --config godwit.yaml --check-config
-  godwit serve --db sqlite:jobs.db --queues default=8,images=2`,
+  godwit serve --db sqlite:jobs.db --queues default=8,images=2
+  godwit serve --db postgres://godwit@db.internal/app`,
 		Args: cobra.NoArgs,
 	}
 	s := newSettings(cmd, true)

@@ -27,7 +27,7 @@ func newSettings(cmd *cobra.Command, listen bool) *settings {
 	s := &settings{cmd: cmd, listen: listen}
 	cmd.Flags().StringVar(&s.file, "config", os.Getenv("GODWIT_CONFIG"), "configuration file, in YAML (env GODWIT_CONFIG)")
 	cmd.Flags().BoolVar(&s.check, "check-config", false, "print the configuration in effect, without secrets, and end")
-	s.add("db", "db", "url", "database, as sqlite:PATH")
+	s.add("db", "db", "url", "database, as sqlite:PATH or postgres://user@host/database")
 	s.add("queues", "queues", "name=concurrency,...", "queues to work, and how many jobs of each run at a time")
 	s.entry("workers", "queues", "default", "jobs of the queue default run at a time: the same as default=N among the queues")
 	s.add("grace", "stop_grace", "duration", "how long running jobs may take to finish when it stops")

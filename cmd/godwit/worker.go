@@ -18,6 +18,7 @@ import (
 	"github.com/godwit-go/godwit/internal/builtin"
 	"github.com/godwit-go/godwit/internal/config"
 	"github.com/godwit-go/godwit/open"
+	"github.com/godwit-go/godwit/postgres"
 	"github.com/godwit-go/godwit/sqlite"
 )
 
@@ -25,12 +26,14 @@ func newWorker() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "worker",
 		Short: "Run jobs only, without the HTTP API",
-		Long: `worker opens the database and runs jobs. It knows the tasks that serve knows. An SQLite file is worked by one process at a time, so
-beside a server there is no room for a worker; a worker alone runs what is in the file.
+		Long: `worker opens the database and runs jobs. It knows the tasks that serve knows. On PostgreSQL there may be any number of workers and
+servers, on any number of machines: jobs of one that dies run elsewhere. An SQLite file is worked by one process at a time, so beside
+a server there is no room for a worker; a worker alone runs what is in the file.
 
 SIGTERM and SIGINT stop it as they stop serve.`,
-		Example: `  godwit worker --db sqlite:jobs.db --queues images=2`,
-		Args:    cobra.NoArgs,
+		Example: `  godwit worker --db postgres://godwit@db.internal/app
+  godwit worker --db sqlite:jobs.db --queues images=2`,
+		Args: cobra.NoArgs,
 	}
 	s := newSettings(cmd, false)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -42,7 +45,7 @@ SIGTERM and SIGINT stop it as they stop serve.`,
 // work runs jobs until ctx ends.
 func work(ctx context.Context, conf *config.Config, out, errOut io.Writer) (err error) {
 	if strings.HasPrefix(conf.DB, "memory:") {
-		return usageError{errors.New("--db must be a database that others can put jobs into, got memory: (use sqlite:PATH, or godwit serve)")}
+		return usageError{errors.New("--db must be a database that others can put jobs into, got memory: (use postgres://..., sqlite:PATH, or godwit serve)")}
 	}
 	w, err := prepare(ctx, conf, false, newLog(conf.Log, errOut))
 	if err != nil {
@@ -116,9 +119,20 @@ func openStore(ctx context.Context, conf *config.Config, log *slog.Logger) (godw
 		log.Info("godwit: waits for the database, which another process may hold", "db", config.Redacted(conf.DB))
 	})
 	defer slow.Stop()
-	return open.StoreWith(ctx, conf.DB, open.Config{SQLite: sqlite.Config{
-		LockWait: noneIfZero(conf.SQLite.LockWait), Readers: conf.SQLite.Readers, QuickCheck: conf.SQLite.QuickCheck,
-	}})
+	return open.StoreWith(ctx, conf.DB, storeConfig(conf))
+}
+
+// storeConfig makes the drivers' configuration of the binary's.
+func storeConfig(conf *config.Config) open.Config {
+	return open.Config{
+		SQLite: sqlite.Config{
+			LockWait: noneIfZero(conf.SQLite.LockWait), Readers: conf.SQLite.Readers, QuickCheck: conf.SQLite.QuickCheck,
+		},
+		Postgres: postgres.Config{
+			Schema: conf.Postgres.Schema, Conns: conf.Postgres.Conns, Migrate: postgres.MigrateMode(conf.Postgres.Migrate),
+			Pooler: conf.Postgres.Pooler, CallTimeout: conf.Postgres.CallTimeout,
+		},
+	}
 }
 
 // clientConfig makes the client's configuration of the binary's.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/godwit-go/godwit/httpapi"
 	"github.com/godwit-go/godwit/internal/config"
+	"github.com/godwit-go/godwit/postgres"
 	"github.com/godwit-go/godwit/sqlite"
 )
 
@@ -64,5 +65,9 @@ func TestDefaultsAreThoseOfThePackages(t *testing.T) {
 	}
 	if c.SQLite.LockWait != sqlite.LockWaitDefault || c.SQLite.Readers != sqlite.ReadersDefault {
 		t.Errorf("the settings of SQLite are %+v", c.SQLite)
+	}
+	p := c.Postgres
+	if p.Schema != postgres.SchemaDefault || p.Conns != postgres.ConnsDefault || p.Migrate != string(postgres.MigrateUp) || p.CallTimeout != postgres.CallTimeoutDefault {
+		t.Errorf("the settings of PostgreSQL are %+v", p)
 	}
 }

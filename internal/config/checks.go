@@ -19,6 +19,7 @@ import (
 var (
 	name     = regexp.MustCompile(`^[A-Za-z0-9._:-]+$`)
 	variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	schema   = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 	pattern  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
 )
 
@@ -42,6 +43,16 @@ func isDatabase(s string) error {
 		return errors.New("must be a URL such as sqlite:app.db")
 	case !strings.Contains(s, ":"):
 		return fmt.Errorf("must be a URL such as sqlite:app.db, got %s (did you mean %q?)", short(s), "sqlite:"+cut(s))
+	}
+	return nil
+}
+
+func isSchema(s string) error {
+	switch {
+	case !schema.MatchString(s):
+		return fmt.Errorf("must be a name of at most 63 lower case letters, digits and _ that begins with none of the digits, got %s", short(s))
+	case strings.HasPrefix(s, "pg_"):
+		return fmt.Errorf("must not begin with pg_, which PostgreSQL keeps for itself, got %s", short(s))
 	}
 	return nil
 }

@@ -21,12 +21,13 @@ type Config struct {
 	PollInterval  time.Duration
 	PruneInterval time.Duration
 
-	Log     Log
-	HTTP    HTTP
-	Tasks   Tasks
-	SQLite  SQLite
-	Metrics Metrics
-	Tracing Tracing
+	Log      Log
+	HTTP     HTTP
+	Tasks    Tasks
+	SQLite   SQLite
+	Postgres Postgres
+	Metrics  Metrics
+	Tracing  Tracing
 
 	keys []*key
 }
@@ -63,6 +64,18 @@ type SQLite struct {
 	Readers    int
 	QuickCheck bool
 }
+
+// Postgres says how a schema of a PostgreSQL database is worked with.
+type Postgres struct {
+	Schema      string
+	Conns       int
+	Migrate     string // one of MigrateModes
+	Pooler      bool
+	CallTimeout time.Duration
+}
+
+// MigrateModes are what Postgres may say.
+var MigrateModes = []string{"up", "never"}
 
 // Metrics says whether /metrics is served.
 type Metrics struct {

@@ -110,6 +110,11 @@ var faults = map[string]struct{ content, want string }{
 	"queue name":              {"queues:\n  \"a b\": 1\n", `@:2:3: queues must be named by at most 128 letters, digits and "._:-", got "a b"`},
 	"no queue":                {"queues: {}\n", `queues must name at least one queue, such as default=8`},
 	"level":                   {"log: {level: warning}\n", `@:1:14: log.level must be one of debug, info, warn, error, got "warning" (did you mean "warn"?)`},
+	"schema":                  {"postgres: {schema: Jobs}\n", `@:1:20: postgres.schema must be a name of at most 63 lower case letters, digits and _ that begins with none of the digits, got "Jobs"`},
+	"schema of the server's":  {"postgres: {schema: pg_jobs}\n", `postgres.schema must not begin with pg_, which PostgreSQL keeps for itself, got "pg_jobs"`},
+	"no connection":           {"postgres: {conns: 0}\n", `postgres.conns must be from 1 to 1000, got 0`},
+	"migrate":                 {"postgres: {migrate: down}\n", `postgres.migrate must be one of up, never, got "down"`},
+	"call timeout":            {"postgres: {call_timeout: 10ms}\n", `postgres.call_timeout must be from 100ms to 1h, got 10ms`},
 	"ratio":                   {"tracing: {sample_ratio: .nan}\n", `tracing.sample_ratio must be a number from 0 to 1, got ".nan"`},
 	"list for text":           {"db: [a]\n", `@:1:5: db must be a single value, got a list`},
 	"text for list":           {"tasks: {http: {allow_private: 10.0.0.0/8}}\n", `tasks.http.allow_private must be a list, got "10.0.0.0/8"`},
@@ -255,6 +260,7 @@ func TestURLsAreShownWithoutTheirSecrets(t *testing.T) {
 		"postgres://u:hush@h/db":                    "postgres://u:***@h/db",
 		"postgres://u@h/db?password=hush&sslmode=x": "postgres://u@h/db?password=***&sslmode=x",
 		"postgres://u:hu%zzsh@h/db":                 "***",
+		"postgres://u:hush@h1:5432,h2:5433/db":      "postgres://u:***@h1:5432,h2:5433/db",
 		"http://h:4318?api_key=hush":                "http://h:4318?api_key=***",
 	} {
 		if got := Redacted(raw); got != want {

@@ -12,14 +12,14 @@ import (
 // keysOf lists every key, in the order of the documentation, bound to the fields of c, which get their defaults.
 func keysOf(c *Config) []*key {
 	var keys []*key
-	for _, topic := range []func(*Config) []*key{process, worker, logging, api, taskHTTP, taskExec, storage, telemetry} {
+	for _, topic := range []func(*Config) []*key{process, worker, logging, api, taskHTTP, taskExec, storage, storagePostgres, telemetry} {
 		keys = append(keys, topic(c)...)
 	}
 	return keys
 }
 
 func process(c *Config) []*key {
-	db := text("db", &c.DB, "sqlite:godwit.db", isDatabase, "`sqlite:PATH`", "The database. Its password is not shown.")
+	db := text("db", &c.DB, "sqlite:godwit.db", isDatabase, "`sqlite:PATH`, `postgres://...`", "The database. Its password is not shown.")
 	db.show = func() []entry { return []entry{{text: quoted(Redacted(c.DB))}} }
 	return []*key{
 		db,
@@ -107,6 +107,17 @@ func storage(c *Config) []*key {
 		duration("sqlite.lock_wait", &c.SQLite.LockWait, 10*time.Second, 0, time.Hour, "How long to wait at the start for another process to let go of the file."),
 		integer("sqlite.readers", &c.SQLite.Readers, 4, 1, 64, "How many reads may run at the same time."),
 		boolean("sqlite.quick_check", &c.SQLite.QuickCheck, false, "Whether the whole file is looked through for damage at the start, at about a gigabyte a second."),
+	}
+}
+
+func storagePostgres(c *Config) []*key {
+	p := &c.Postgres
+	return []*key{
+		text("postgres.schema", &p.Schema, "godwit", isSchema, "`a-z`, `0-9`, `_`; at most 63", "The schema of the database that holds the tables. Two schemas are two systems."),
+		integer("postgres.conns", &p.Conns, 8, 1, 1000, "How many connections work at the same time; two more are kept for the leases."),
+		choice("postgres.migrate", &p.Migrate, "up", MigrateModes, "Whether the start makes the schema or brings it up to date; `never` leaves that to `godwit migrate up`, so that the role needs no right but to work with rows."),
+		boolean("postgres.pooler", &p.Pooler, false, "Says that a pooler which hands out connections by the transaction stands before the server, PgBouncer for one."),
+		duration("postgres.call_timeout", &p.CallTimeout, 30*time.Second, 100*time.Millisecond, time.Hour, "How long one call may take once it has a connection."),
 	}
 }
 
