@@ -47,6 +47,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		s.reserved.Close()
 		return nil, openError(err)
 	}
+	s.submits = newFastLane(s, s.submitPlain)
+	s.settles = newFastLane(s, s.settleSucceeded)
 	background, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	go s.keepTime(background)

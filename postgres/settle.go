@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/states"
@@ -11,6 +12,13 @@ import (
 func (s *Store) Settle(ctx context.Context, items []godwit.Settlement) ([]godwit.SettleAnswer, error) {
 	if err := checkBatch(len(items)); err != nil {
 		return nil, err
+	}
+	if successes(items) {
+		if done, err := s.settles.call(ctx, s, items); err != nil {
+			return nil, err
+		} else if done {
+			return slices.Repeat([]godwit.SettleAnswer{{State: godwit.StateSucceeded}}, len(items)), nil
+		}
 	}
 	return write(ctx, s, func(u *unit) ([]godwit.SettleAnswer, error) { return u.settleAll(items) })
 }

@@ -28,6 +28,9 @@ type Store struct {
 	conns    *pgxpool.Pool // for everything but the leases
 	reserved *pgxpool.Pool // for the leases, so that a pool that is used up does not end them
 
+	submits *fastLane[godwit.NewJob]
+	settles *fastLane[godwit.Settlement]
+
 	watchers watchers
 
 	mu          sync.Mutex
@@ -57,6 +60,8 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.stop()
 	<-s.ended
+	s.submits.group.Close()
+	s.settles.group.Close()
 	s.conns.Close()
 	s.reserved.Close()
 	return nil

@@ -13,6 +13,12 @@ func (s *Store) Submit(ctx context.Context, jobs []godwit.NewJob) ([]godwit.Subm
 	if err := checkBatch(len(jobs)); err != nil {
 		return nil, err
 	}
+	if s.plain(jobs) {
+		now := s.clock.now()
+		if done, err := s.submits.call(ctx, s, jobs); done || err != nil {
+			return created(jobs, now, err)
+		}
+	}
 	return write(ctx, s, func(u *unit) ([]godwit.SubmitAnswer, error) { return u.submitAll(jobs) })
 }
 
@@ -110,12 +116,14 @@ func (u *unit) submit(n *godwit.NewJob) (godwit.SubmitAnswer, error) {
 }
 
 // firstStart is when the job may first run.
-func (u *unit) firstStart(n *godwit.NewJob) int64 {
+func (u *unit) firstStart(n *godwit.NewJob) int64 { return startOf(n, u.now) }
+
+func startOf(n *godwit.NewJob, now int64) int64 {
 	runAt := micros(n.RunAt)
 	if runAt == 0 {
-		runAt = after(u.now, n.Delay)
+		runAt = after(now, n.Delay)
 	}
-	return max(runAt, u.now)
+	return max(runAt, now)
 }
 
 // submitChild answers for a child that may not or need not be made; a parent means that it is to be made.

@@ -1,0 +1,237 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/groupcommit"
+)
+
+// Most submissions have neither keys nor parents, and most runs succeed with nobody waiting. Such calls are merged, those of all
+// callers that come together, into one transaction of a few statements in one round trip. The statements check what they assume: a
+// job that exists already, an id that was pruned, a run that was lost, a job that somebody waits for make one of them fail, the
+// transaction is undone, and each call is made by itself in a unit of work, which looks at everything.
+
+// mergeMax is the most items of a call that is merged with others; a larger one is a transaction of its own anyway.
+const mergeMax = 500
+
+// fast is one call on its way.
+type fast[Q any] struct {
+	items  []Q
+	alone  bool // it has to be made by itself
+	events []godwit.Event
+}
+
+// lane of calls of one kind, with the goroutine that makes them.
+type fastLane[Q any] struct {
+	group *groupcommit.Group
+	calls []*fast[Q] // owned by the group's goroutine: of the group under way
+}
+
+// newFastLane starts a lane whose groups are carried out by do, which gives the events of each item.
+func newFastLane[Q any](s *Store, do func(ctx context.Context, conn *pgxpool.Conn, items []Q) ([]godwit.Event, error)) *fastLane[Q] {
+	l := &fastLane[Q]{}
+	l.group = groupcommit.New(groupcommit.Config{
+		Begin:     func() error { return nil },
+		Rollback:  func() { l.calls = l.calls[:0] },
+		Disk:      func(error) bool { return false },
+		Ambiguous: func(err error) bool { var unknown *unknownError; return errors.As(err, &unknown) },
+		Commit: func() error {
+			err := l.commit(s, do)
+			l.calls = nil
+			return err
+		},
+	})
+	return l
+}
+
+// commit carries a group out. When its statements do not find what they assume, its calls are left to themselves.
+func (l *fastLane[Q]) commit(s *Store, do func(ctx context.Context, conn *pgxpool.Conn, items []Q) ([]godwit.Event, error)) error {
+	var items []Q
+	for _, c := range l.calls {
+		items = append(items, c.items...)
+	}
+	if len(items) == 0 {
+		return nil // their callers have left
+	}
+	var events []godwit.Event
+	err := s.persist(context.Background(), s.conns, func(ctx context.Context, conn *pgxpool.Conn) error {
+		var err error
+		events, err = do(ctx, conn, items)
+		if meets(err) || sqlState(err) == divisionByZero {
+			err = errUnusual
+		}
+		return err
+	})
+	if errors.Is(err, errUnusual) {
+		for _, c := range l.calls {
+			c.alone = true
+		}
+		return nil
+	}
+	if err == nil {
+		s.watchers.tell(events)
+	}
+	return err
+}
+
+// call makes a call among others, and reports whether it was made; otherwise it has to be made by itself.
+func (l *fastLane[Q]) call(ctx context.Context, s *Store, items []Q) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if err := s.enter(); err != nil {
+		return false, err
+	}
+	defer s.leave()
+	c := &fast[Q]{items: items}
+	err := l.group.Do(ctx, func() error {
+		l.calls = append(l.calls, c)
+		return nil
+	})
+	switch {
+	case errors.Is(err, groupcommit.ErrOutcomeUnknown):
+		return false, toError(&unknownError{err})
+	case err != nil:
+		return false, toError(err)
+	}
+	return !c.alone, nil
+}
+
+// errUnusual says that calls cannot be merged: something is not as their statements assume.
+var errUnusual = errors.New("a call is to be made by itself")
+
+// divisionByZero is how a statement says that it does not find what it assumes.
+const divisionByZero = "22012"
+
+// plain reports whether submissions can be merged: nothing is to be looked up for them.
+func (s *Store) plain(jobs []godwit.NewJob) bool {
+	if len(jobs) == 0 || len(jobs) > mergeMax {
+		return false
+	}
+	for i := range jobs {
+		n := &jobs[i]
+		if !n.Parent.Job.IsZero() || n.ChildName != "" || n.Idempotency.Key != "" || n.Unique.Key != "" || !n.Deadline.IsZero() ||
+			s.lanes.named(laneName{n.Queue, n.Task, n.Version}) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// submitPlain makes jobs that are new and have no keys.
+func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godwit.NewJob) ([]godwit.Event, error) {
+	u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes}, s, s.clock.now())
+	made := make([]*job, len(jobs))
+	for i := range jobs {
+		made[i] = &job{id: jobs[i].ID}
+		if err := u.create(made[i], &jobs[i], nil, u.firstStart(&jobs[i]), 0); err != nil {
+			return nil, err
+		}
+		u.tell(godwit.EventSubmitted, made[i], "")
+	}
+	slices.SortFunc(made, func(a, b *job) int { return a.id.Compare(b.id) })
+	c := columnsOf(made)
+	bodies, err := jobColumns(c)
+	if err != nil {
+		return nil, err
+	}
+	err = s.atOnce(ctx, conn,
+		do(insertJobs, bodies...),
+		do("INSERT INTO godwit.places (id, run_at, lane, place, rank) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[],"+
+			" $4::smallint[], $5::smallint[])", c.ids(), c.runAts(), c.lanes(), c.kinds(), column(c, func(j *job) int16 { return int16(-j.priority) })),
+		do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.pruned WHERE id = ANY($1)))::integer", c.ids()))
+	return u.events, err
+}
+
+// created answers submissions of jobs that are new.
+func created(jobs []godwit.NewJob, now int64, err error) ([]godwit.SubmitAnswer, error) {
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]godwit.SubmitAnswer, len(jobs))
+	for i := range jobs {
+		answers[i] = godwit.SubmitAnswer{ID: jobs[i].ID, Created: true, State: godwit.StateReady}
+		if startOf(&jobs[i], now) > now {
+			answers[i].State = godwit.StateScheduled
+		}
+	}
+	return answers, nil
+}
+
+// successes reports whether settlements can be merged: each is a success of a job of its own that reports nothing.
+func successes(items []godwit.Settlement) bool {
+	if len(items) == 0 || len(items) > mergeMax {
+		return false
+	}
+	for i := range items {
+		r := &items[i].Reported
+		if items[i].Outcome != godwit.OutcomeSucceed || items[i].Run < 1 || items[i].Session.IsZero() ||
+			r.Progress != nil || len(r.Logs) > 0 || len(r.Items) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+const settleSuccesses = `WITH want AS MATERIALIZED (
+	SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::bytea[]) w (id, run, session, encoding, result)
+), gone AS (
+	DELETE FROM godwit.places p USING want w
+	WHERE p.id = w.id AND p.run = w.run AND p.session = w.session AND p.place = 3 RETURNING p.*
+), made AS (
+	INSERT INTO godwit.finished (id, finished_at, keep_until, run_at, deadline, run, started_at, cancel_requested_at, records, lane,
+		attempt, crashes, releases, retries, state, reported, encoding, result)
+	SELECT g.id, $6::bigint, greatest($6::bigint + j.keep_succeeded / 1000,
+			CASE WHEN j.extra IS NULL THEN 0 ELSE coalesce((j.extra::json ->> 'known_until')::bigint, 0) END),
+		g.run_at, g.deadline, g.run, g.started_at, g.cancel_requested_at, g.records, g.lane,
+		g.attempt, g.crashes, g.releases, g.retries, 5, g.reported, w.encoding, w.result
+	FROM gone g JOIN want w ON w.id = g.id JOIN godwit.jobs j ON j.id = g.id RETURNING id, lane, run
+)
+SELECT 1 / ((SELECT count(*) FROM made) = cardinality($1::uuid[]))::integer, made.id, made.lane, made.run
+FROM (SELECT) one LEFT JOIN made ON true`
+
+// settleSucceeded ends runs that succeeded, of jobs that nobody waits for. The fence is the row of the place: rescue and the end of
+// a session take it from the session before the session is gone.
+func (s *Store) settleSucceeded(ctx context.Context, conn *pgxpool.Conn, items []godwit.Settlement) ([]godwit.Event, error) {
+	items = slices.SortedFunc(slices.Values(items), func(a, b godwit.Settlement) int {
+		return cmp.Or(a.Job.Compare(b.Job), cmp.Compare(a.Run, b.Run))
+	})
+	n := len(items)
+	ids, sessions, runs := make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]int64, n)
+	encodings, results := make([]string, n), make([][]byte, n)
+	for i := range items {
+		ids[i], sessions[i], runs[i] = uuid(items[i].Job), uuid(items[i].Session), items[i].Run
+		encodings[i], results[i] = items[i].Result.Encoding, blob(items[i].Result.Data)
+	}
+	u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes}, s, s.clock.now())
+	var ended []*job
+	err := s.atOnce(ctx, conn,
+		ask(settleSuccesses, func(r scanner) error {
+			j := &job{kind: succeeded}
+			var one int
+			err := r.Scan(&one, idInto{&j.id}, &j.laneID, &j.run)
+			ended = append(ended, j)
+			return err
+		}, ids, runs, sessions, encodings, results, u.now),
+		do("DELETE FROM godwit.unique_keys WHERE job = ANY($1)", ids),
+		do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.waits WHERE promise = ANY($1)))::integer", ids))
+	if err != nil {
+		return nil, err
+	}
+	if len(ended) != n {
+		return nil, errors.New("runs were ended that nobody asked for") // the statement excludes it
+	}
+	for _, j := range ended {
+		if j.lane, err = u.lane(j.laneID); err == nil {
+			u.tell(godwit.EventSucceeded, j, "")
+		}
+	}
+	return u.events, nil
+}
