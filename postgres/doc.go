@@ -1,3 +1,49 @@
-// Package postgres keeps Godwit's jobs in one schema of a PostgreSQL database (14 or later), which any number of processes work with
+// Package postgres keeps Godwit's jobs in one schema of a PostgreSQL database (14 or later), with which any number of processes work
 // at once.
+//
+// # Opening
+//
+// [Open] makes the schema or brings it up to date, unless [Config.Migrate] says otherwise. Whatever happens to the server
+// afterwards (a restart, a failover to another host of the URL, a cut network), the store connects again by itself. A call whose
+// connection was lost before its COMMIT was sent is made anew, for a few seconds; one that was cut off during the COMMIT answers
+// [godwit.CodeOutcomeUnknown] and may be repeated.
+//
+// [Migrate] and [Migrations] are for a database whose owner migrates it by hand, and [GrantsSQL] for a role that may work with rows
+// and do nothing else. Migrations go forward only; the program before the newest one works with the schema after it.
+//
+// # Durability
+//
+// A call that changes something returns when its transaction is on the server's disk: synchronous_commit is turned on where it is
+// off. Submissions without keys, and runs that succeed, of all callers that come together share one transaction.
+//
+// # Many processes
+//
+// Each call is atomic, and calls of different processes are seen in one order. Every decision is made over rows that are locked, by
+// the same table as in every other store; schema.sql says in which order. A claim passes over jobs that other claims are just taking. It
+// chooses at one instant and takes at a later one: a job that becomes ready while the claim is under way may be left for the
+// next.
+//
+// Store time is the server's clock. No process's own clock decides a lease.
+//
+// # Beside your own tables
+//
+// [Store.SubmitTx] and [Store.SettleTx] work in a transaction of the application's, pgx's or, as [Store.SubmitSQL] and
+// [Store.SettleSQL], that of database/sql over pgx:
+//
+//	tx, err := pool.Begin(ctx)
+//	...
+//	_, err = tx.Exec(ctx, "INSERT INTO orders (id) VALUES ($1)", order.ID)
+//	...
+//	_, err = store.SubmitTx(ctx, tx, Ship.Job(order, godwit.SubmitOptions{}))
+//	...
+//	err = tx.Commit(ctx) // the order and the job that ships it are there together or not at all
+//
+// # Poolers
+//
+// Behind a pooler that hands out connections by the transaction set [Config.Pooler], or the URL's parameter
+// default_query_exec_mode=exec: nothing is prepared by name then. No call needs more of a connection than one transaction.
+//
+// # Looking after it
+//
+// schema.sql explains every table; any client may read them. Depths of queues are counted when they are asked for.
 package postgres

@@ -23,9 +23,8 @@ const mergeMax = 500
 
 // fast is one call on its way.
 type fast[Q any] struct {
-	items  []Q
-	alone  bool // it has to be made by itself
-	events []godwit.Event
+	items []Q
+	alone bool // it has to be made by itself
 }
 
 // lane of calls of one kind, with the goroutine that makes them.
