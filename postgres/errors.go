@@ -31,6 +31,8 @@ func toError(err error) error {
 		}
 	case state == "42501":
 		return &godwit.Error{Code: godwit.CodeUnavailable, Message: "the database role lacks a right (see the grants in package postgres)", Err: err}
+	case state == "22021", state == "22P05":
+		return &godwit.Error{Code: godwit.CodeInvalid, Message: "a name or key holds a character that PostgreSQL cannot keep (NUL, or no UTF-8)", Err: err}
 	case state == "53100":
 		return &godwit.Error{Code: godwit.CodeUnavailable, Message: "the server's disk is full (free some space; nothing was lost)", Err: err}
 	case len(state) == 5 && state[:2] == "XX":

@@ -71,8 +71,13 @@ func (s *several) List(ctx context.Context, f godwit.ListFilter) (godwit.ListAns
 	return s.one().List(ctx, f)
 }
 
-// Close closes all of them.
+// Close looks at what they have left, and closes all of them.
 func (s *several) Close() error {
+	if first, ok := s.Store.(*postgres.Store); ok {
+		if err := first.Check(context.Background()); err != nil {
+			return err
+		}
+	}
 	for _, one := range s.all[1:] {
 		if err := one.Close(); err != nil {
 			return err
