@@ -11,10 +11,9 @@
 // [Database] makes its databases on the server that GODWIT_TEST_POSTGRES names (a
 // URL of a user who may create databases). Without it, and always for [Start], a
 // server is started: with the programs on PATH, else the newest below
-// /usr/lib/postgresql. When there are none and the test runs as root on Debian
-// or its kin, the package is installed, without a cluster of its own. A
-// test that can get no server is skipped, and says why; it fails where the
-// environment has CI=true.
+// /usr/lib/postgresql. A test that can get none is skipped, and says
+// why; it fails where the environment has CI=true. `make test` and CI install
+// the package before, where root on Debian or its kin may.
 //
 // # What a server is
 //

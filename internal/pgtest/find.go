@@ -2,8 +2,6 @@ package pgtest
 
 import (
 	"cmp"
-	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"os"
@@ -17,26 +15,15 @@ import (
 	"testing"
 )
 
-//go:embed install.sh
-var installScript string
-
 // programs are those that a server needs; they lie in one folder.
 var programs = []string{"initdb", "pg_ctl", "postgres", "pg_basebackup"}
 
-// findPrograms returns the folder with the server's programs, and installs
-// them where that can be done.
-func findPrograms(ctx context.Context) (string, error) {
+// findPrograms returns the folder with the server's programs.
+func findPrograms() (string, error) {
 	if dir, ok := lookPrograms(); ok {
 		return dir, nil
 	}
-	install := exec.CommandContext(ctx, "sh", "-c", installScript)
-	if output, err := install.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("install PostgreSQL: %w\n%s", err, lastLines(output))
-	}
-	if dir, ok := lookPrograms(); ok {
-		return dir, nil
-	}
-	return "", errors.New("PostgreSQL was installed, and its programs are neither on PATH nor below /usr/lib/postgresql")
+	return "", errors.New("its programs are neither on PATH nor below /usr/lib/postgresql (make postgres installs them, or set GODWIT_TEST_POSTGRES)")
 }
 
 func lookPrograms() (string, bool) {

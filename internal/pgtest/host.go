@@ -34,11 +34,11 @@ type host struct {
 }
 
 // theHost is made at its first use. When that fails it fails for all, so that
-// a hundred tests do not try a hundred times to install a package.
+// a hundred tests do not look a hundred times.
 var theHost = sync.OnceValues(func() (*host, error) { return newHost(context.Background()) })
 
 func newHost(ctx context.Context) (*host, error) {
-	bin, err := findPrograms(ctx)
+	bin, err := findPrograms()
 	if err != nil {
 		return nil, err
 	}

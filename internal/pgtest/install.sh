@@ -1,8 +1,7 @@
 #!/bin/sh
 # Installs PostgreSQL for the tests where it is missing, on Debian and its kin.
 # It makes no cluster and starts no service: the tests start servers of their
-# own. Package pgtest runs this as well; one that waits for another finds the
-# work done.
+# own. `make test` and CI run it; one that waits for another finds the work done.
 set -eu
 
 found() {
@@ -27,6 +26,7 @@ exec 9>/var/lock/godwit-pgtest-install
 flock 9
 if found; then exit 0; fi
 
+echo "installing PostgreSQL for the tests (Debian package postgresql; no cluster, no service)"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
 apt-get install -q -y --no-install-recommends postgresql-common
