@@ -103,3 +103,4 @@ bench-compare: ## fail if durable jobs are slower than in the newest report of b
 
 .PHONY: ci
 ci: build lint test ## exactly what CI runs
+	$(MAKE) bench-smoke BENCH_FLAGS=-peers=false
