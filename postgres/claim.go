@@ -73,12 +73,12 @@ const claimGate = `, gate AS MATERIALIZED (
 )`
 
 const claimTaken = `, taken AS MATERIALIZED (
-	SELECT p.id FROM godwit.places p WHERE p.id = ANY (ARRAY(SELECT head.id FROM head)) AND p.place = 2
+	SELECT p.id, p.rank, p.run_at FROM godwit.places p WHERE p.id = ANY (ARRAY(SELECT head.id FROM head)) AND p.place + 0 = 2
 	ORDER BY p.rank, p.run_at, p.id LIMIT $5 FOR NO KEY UPDATE `
 
 const claimTakenAfterGate = `, taken AS MATERIALIZED (
-	SELECT p.id FROM godwit.places p
-	WHERE (SELECT count(*) FROM gate) >= 0 AND p.id = ANY (ARRAY(SELECT head.id FROM head)) AND p.place = 2
+	SELECT p.id, p.rank, p.run_at FROM godwit.places p
+	WHERE (SELECT count(*) FROM gate) >= 0 AND p.id = ANY (ARRAY(SELECT head.id FROM head)) AND p.place + 0 = 2
 	ORDER BY p.rank, p.run_at, p.id LIMIT $5 FOR NO KEY UPDATE `
 
 // claimEnd begins the runs, and looks whether what was passed over is locked by other claims, which take it away. Where it is locked
@@ -91,22 +91,21 @@ const claimEnd = `
 	DELETE FROM godwit.unique_keys k USING claimed WHERE k.job = claimed.id AND k.unstarted
 ), passed AS MATERIALIZED (
 	SELECT h.id FROM head h WHERE h.id NOT IN (SELECT taken.id FROM taken) AND ((SELECT count(*) FROM taken) < $5
-	OR (h.rank, h.run_at, h.id) < (SELECT t.rank, t.run_at, t.id FROM head t WHERE t.id IN (SELECT taken.id FROM taken)
-		ORDER BY t.rank DESC, t.run_at DESC, t.id DESC LIMIT 1))
+	OR (h.rank, h.run_at, h.id) < (SELECT t.rank, t.run_at, t.id FROM taken t ORDER BY t.rank DESC, t.run_at DESC, t.id DESC LIMIT 1))
 	ORDER BY h.rank, h.run_at, h.id LIMIT 16
 ), claims AS MATERIALIZED (
 	SELECT p.id FROM godwit.places p WHERE p.id = ANY (ARRAY(SELECT passed.id FROM passed)) FOR KEY SHARE SKIP LOCKED
 ), quiet AS MATERIALIZED (
 	SELECT ((SELECT count(*) FROM passed) = (SELECT count(*) FROM claims))::integer AS yes
 )
-SELECT 1 / (SELECT quiet.yes FROM quiet), s.lease_until, head.id, p.id IS NOT NULL, p.lane, p.run_at, p.deadline, p.run, p.attempt, p.crashes, p.releases, p.retries, p.records,
+SELECT 1 / (SELECT quiet.yes FROM quiet), s.lease_until, (SELECT count(*) FROM head), p.id, p.lane, p.run_at, p.deadline, p.run, p.attempt, p.crashes, p.releases, p.retries, p.records,
 	p.reported, p.cancel_reason, j.priority, j.max_attempts, j.max_crashes, j.timeout, j.keep_succeeded, j.keep_failed, j.created_at,
 	j.extra, j.encoding, j.args, a.code, a.message, a.stack, r.at, r.done, r.total, r.message
-FROM godwit.sessions s LEFT JOIN head ON true LEFT JOIN claimed p ON p.id = head.id LEFT JOIN godwit.jobs j ON j.id = p.id
+FROM godwit.sessions s LEFT JOIN claimed p ON true LEFT JOIN godwit.jobs j ON j.id = p.id
 LEFT JOIN LATERAL (SELECT a.code, a.message, a.stack FROM godwit.attempts a
 	WHERE p.records > 0 AND a.job = p.id AND a.code IS NOT NULL ORDER BY a.seq DESC LIMIT 1) a ON true
 LEFT JOIN godwit.reports r ON p.reported AND r.job = p.id
-WHERE s.id = $1 ORDER BY head.rank, head.run_at, head.id`
+WHERE s.id = $1 ORDER BY p.rank, p.run_at, p.id`
 
 // claiming is one look for jobs.
 type claiming struct {
@@ -115,7 +114,7 @@ type claiming struct {
 	leaseUntil int64
 	live       bool
 	jobs       []*job
-	passed     int // rows that others had locked, or that went meanwhile
+	heads      int // ready jobs that were looked at
 }
 
 // statements take the first of the ready jobs, in one round trip. gate lets them wait for those who have locked the jobs for change;
@@ -149,7 +148,7 @@ func (s *Store) claim(ctx context.Context, conn *pgxpool.Conn, r godwit.ClaimReq
 		switch {
 		case sqlState(err) == "22012":
 			gate = true
-		case err != nil || len(c.jobs) > 0 || c.passed == 0 || r.Limit <= 0:
+		case err != nil || len(c.jobs) > 0 || c.heads == 0 || r.Limit <= 0:
 			return c, err
 		default:
 			wait = true
@@ -182,7 +181,6 @@ func (c *claiming) answer(u *unit) (answer godwit.ClaimAnswer, err error) {
 func (c *claiming) scan(r scanner) error {
 	j := &job{kind: running, stored: running, locked: true, session: c.request.Session, startedAt: c.now}
 	var one int
-	var taken bool
 	var lane, attempt, crashes, releases, retries, maxAttempts, maxCrashes sql.NullInt32
 	var runAt, deadline, run, records, timeout, keepSucceeded, keepFailed, createdAt sql.NullInt64
 	var priority sql.NullInt16
@@ -191,9 +189,8 @@ func (c *claiming) scan(r scanner) error {
 	var at, done, total sql.NullInt64
 	var f failureInto
 	dest := []any{
-		&one, &c.leaseUntil,
-		idInto{&j.id},
-		&taken, &lane, &runAt, &deadline, &run, &attempt, &crashes, &releases, &retries, &records, &reported,
+		&one, &c.leaseUntil, &c.heads, idInto{&j.id},
+		&lane, &runAt, &deadline, &run, &attempt, &crashes, &releases, &retries, &records, &reported,
 		&reason, &priority, &maxAttempts, &maxCrashes, &timeout, &keepSucceeded, &keepFailed, &createdAt, &text, &encoding, &j.args.Data,
 	}
 	dest = append(dest, f.dest()...)
@@ -201,11 +198,8 @@ func (c *claiming) scan(r scanner) error {
 		return err
 	}
 	c.live = true
-	if !taken {
-		if !j.id.IsZero() {
-			c.passed++
-		}
-		return nil
+	if j.id.IsZero() {
+		return nil // none was claimed
 	}
 	j.laneID, j.attempt, j.crashes, j.releases, j.retries = lane.Int32, int(attempt.Int32), int(crashes.Int32), int(releases.Int32), int(retries.Int32)
 	j.maxAttempts, j.maxCrashes, j.priority = int(maxAttempts.Int32), int(maxCrashes.Int32), int(priority.Int16)
