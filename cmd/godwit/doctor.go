@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/doctor"
+	"github.com/godwit-go/godwit/postgres"
 	"github.com/godwit-go/godwit/sqlite"
 )
 
@@ -20,8 +22,9 @@ func newDoctor() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what keeps jobs from being done, and say what to do about it",
-		Long: `doctor looks at workers, queues, tasks and jobs; with --db also at the database: whether it is sound, who holds it, whether there is
-room on its disk. Each check tells what it saw and how bad it is: ok, info, warning or error. The exit code is 1 when there is an error.`,
+		Long: `doctor looks at workers, queues, tasks and jobs; with --db also at the database. Of an SQLite file: whether it is sound, who holds
+it, whether there is room on its disk. Of PostgreSQL: the server, the schema, the role's rights, a pooler, clocks, durability, what keeps rows
+from being vacuumed, locks, connections. Each check tells what it saw and how bad it is: ok, info, warning or error. The exit code is 1 when there is an error.`,
 		Args: cobra.NoArgs,
 	}
 	f.bind(cmd)
@@ -55,12 +58,24 @@ func (f *clientFlags) examine(ctx context.Context, p *printer, limits doctor.Lim
 			return found, nil // opening it would not help, or would make it
 		}
 	}
+	if isPostgres(f.db) {
+		var err error
+		if found, err = f.examinePostgres(ctx); err != nil {
+			return f.unreached(ctx, nil, err)
+		}
+		if doctor.Worst(found) == doctor.Error {
+			return found, nil // the store would not open, or would not work
+		}
+	}
 	started := time.Now()
 	d, err := f.reach(ctx, f.retryFor, p)
 	if err != nil {
 		return f.unreached(ctx, found, err)
 	}
 	limits.Now, limits.Alone = time.Now(), d.alone
+	if d.store != nil {
+		limits.Now = d.store.Now() // by which its times were written
+	}
 	more, err := doctor.Examine(ctx, d, limits)
 	if store, isSQLite := d.store.(*sqlite.Store); isSQLite && err == nil {
 		found = append(found, integrity(store.Check(ctx)))
@@ -74,6 +89,26 @@ func (f *clientFlags) examine(ctx context.Context, p *printer, limits doctor.Lim
 		})
 	}
 	return append(found, more...), nil
+}
+
+// examinePostgres looks at the server and the schema, without changing anything.
+func (f *clientFlags) examinePostgres(ctx context.Context) ([]doctor.Finding, error) {
+	c, err := postgresConfig(f.db, f.schema)
+	if err != nil {
+		return nil, err
+	}
+	steps, stepsErr := postgres.Migrations(ctx, c)
+	conn, err := doctor.ConnectPostgres(ctx, f.db)
+	if err != nil {
+		return nil, cmp.Or(stepsErr, err) // the first says what to do about it
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // it was only read from
+	seen, err := doctor.ReadPostgres(ctx, conn, c.Schema)
+	if err != nil {
+		return nil, err
+	}
+	seen.Steps, seen.Lacking, seen.StepsError, seen.PoolerSaid = len(steps), lacking(steps), stepsErr, c.Pooler
+	return seen.Findings(doctor.PostgresLimits{}), nil
 }
 
 // unreached makes a finding of an error, unless the command was wrong or stopped.
