@@ -189,7 +189,8 @@ func (c *claiming) scan(r scanner) error {
 	var at, done, total sql.NullInt64
 	var f failureInto
 	dest := []any{
-		&one, &c.leaseUntil, &c.heads, idInto{&j.id},
+		&one, &c.leaseUntil, &c.heads,
+		idInto{&j.id},
 		&lane, &runAt, &deadline, &run, &attempt, &crashes, &releases, &retries, &records, &reported,
 		&reason, &priority, &maxAttempts, &maxCrashes, &timeout, &keepSucceeded, &keepFailed, &createdAt, &text, &encoding, &j.args.Data,
 	}

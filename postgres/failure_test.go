@@ -121,7 +121,7 @@ func TestWhatIsLostBeforeTheCommitIsDoneAnew(t *testing.T) {
 func TestASilentNetworkHoldsNoCallForEver(t *testing.T) {
 	t.Parallel()
 	proxy := pgtest.NewProxy(t, pgtest.Database(t))
-	b := setupOn(t, Config{URL: proxy.URL(), CallTimeout: 200 * time.Millisecond})
+	b := setupOn(t, Config{URL: proxy.URL(), CallTimeout: time.Second})
 	proxy.Hold()
 	_, err := b.store.Submit(t.Context(), []godwit.NewJob{keyed()})
 	if !errors.Is(err, godwit.ErrUnavailable) && !errors.Is(err, godwit.ErrOutcomeUnknown) {

@@ -104,7 +104,7 @@ func durable(ctx context.Context, conn *pgx.Conn) error {
 
 // prepare looks whether the server and the schema will do, and sets the clock.
 func (s *Store) prepare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
+	ctx, cancel := context.WithTimeout(ctx, max(s.cfg.CallTimeout, time.Minute)) // a migration is no call
 	defer cancel()
 	conn, err := s.conns.Acquire(ctx)
 	if err != nil {
