@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/godwit-go/godwit/internal/crash"
@@ -95,7 +96,7 @@ func plan(rng *rand.Rand, n int) []round {
 		}
 		all = append(all, r)
 	}
-	for i := range max(n/10, 1) {
+	for i := range max(n/10, 2) { // at least one of each kind, in the shortest run too
 		r := round{kind: handover, lines: linesMax()/16 + rng.IntN(linesMax()/16)}
 		if i%2 == 1 {
 			r.kind = freeze
@@ -104,6 +105,25 @@ func plan(rng *rand.Rand, n int) []round {
 	}
 	rng.Shuffle(len(all)-1, func(i, j int) { all[i+1], all[j+1] = all[j+1], all[i+1] })
 	return all
+}
+
+// TestPlanHasEveryKind holds the shortest run, too, to every way in which a server ends.
+func TestPlanHasEveryKind(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 5, 30, 200} {
+		counts := map[kind]int{}
+		for _, r := range plan(rand.New(rand.NewPCG(*seed, 2)), n) {
+			counts[r.kind]++
+		}
+		for _, k := range []kind{kill, power, freeze, handover, stop} {
+			if counts[k] == 0 {
+				t.Errorf("a plan of %d rounds has none of kind %q: %v", n, k, counts)
+			}
+		}
+		if counts[kill] != n {
+			t.Errorf("a plan of %d rounds has %d of kind %q", n, counts[kill], kill)
+		}
+	}
 }
 
 // start starts the server of a round.
