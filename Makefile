@@ -43,7 +43,7 @@ postgres: ## install PostgreSQL where it is missing, root on Debian permitting
 .PHONY: test
 test: setup vet postgres ## the tests, shuffled, under the race detector (needs only Go and make)
 	@$(if $(RACE),,echo "make test: no C compiler found, so the race detector is off")
-	$(if $(RACE),CGO_ENABLED=1) $(GO) test $(RACE) -shuffle=on -timeout=9m $(PKG)
+	$(if $(RACE),CGO_ENABLED=1) $(GO) test $(RACE) -shuffle=on -timeout=15m $(PKG)
 
 .PHONY: race
 race: ## the tests COUNT times over under the race detector
