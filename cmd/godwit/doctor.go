@@ -41,7 +41,7 @@ from being vacuumed, locks, connections. Each check tells what it saw and how ba
 		if err != nil {
 			return err
 		}
-		return p.findings(findings, f.again())
+		return p.out.failed(p.findings(findings, f.again()))
 	}
 	return cmd
 }

@@ -45,8 +45,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	var stop stopped
 	var told reported
-	if !errors.As(err, &stop) && !errors.As(err, &told) {
-		fmt.Fprintln(stderr, "godwit:", err)
+	var lost outputError
+	gone := errors.As(err, &lost) && lost.quiet()
+	if !errors.As(err, &stop) && !errors.As(err, &told) && !gone {
+		fmt.Fprintln(&outlet{w: stderr}, "godwit:", err)
 	}
 	var usage usageError
 	if errors.As(err, &usage) {
@@ -66,9 +68,9 @@ func newRoot() *cobra.Command {
 	}
 	root.AddGroup(&cobra.Group{ID: groupServe, Title: "Run jobs:"}, &cobra.Group{ID: groupClient, Title: "Look and act, through a server or a database:"})
 	root.AddCommand(
-		inGroup(groupServe, newServe()),
-		inGroup(groupServe, newWorker()),
-		inGroup(groupServe, newDemo()),
+		inGroup(groupServe, lasting(newServe())),
+		inGroup(groupServe, lasting(newWorker())),
+		inGroup(groupServe, lasting(newDemo())),
 		inGroup(groupClient, newSubmit()),
 		inGroup(groupClient, newJob()),
 		inGroup(groupClient, newQueue()),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -15,12 +16,13 @@ import (
 	"golang.org/x/term"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/legible"
 )
 
 // printer prints what a command found: tables for people, JSON for programs. What is neither goes to the error stream.
 type printer struct {
 	in       io.Reader
-	out, err io.Writer
+	out, err *outlet
 	json     bool
 	width    int // of the terminal; 0: there is none, and nothing is cut
 	colour   bool
@@ -28,9 +30,12 @@ type printer struct {
 }
 
 func newPrinter(cmd *cobra.Command, format string) *printer {
-	p := &printer{in: cmd.InOrStdin(), out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), json: format == formatJSON, now: time.Now()}
-	if f, ok := p.out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+	p := &printer{
+		in: cmd.InOrStdin(), out: &outlet{w: cmd.OutOrStdout()}, err: &outlet{w: cmd.ErrOrStderr()}, json: format == formatJSON, now: time.Now(),
+	}
+	if f, ok := p.out.w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
 		p.colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+		p.out.coloured, p.err.coloured = p.colour, p.colour
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
 			p.width = width
 		}
@@ -66,7 +71,7 @@ const columnGap = 2
 
 // grid prints rows under their headings, fitted to the terminal. Columns that are empty in every row are left out.
 func (p *printer) grid(columns []column, rows [][]string) {
-	rows = oneLine(rows)
+	rows = p.oneLine(rows)
 	shown := p.fit(columns, rows)
 	t := table.NewWriter()
 	t.SetOutputMirror(p.out)
@@ -168,12 +173,12 @@ func firstToDrop(columns []column, shown []shownColumn) int {
 }
 
 // oneLine joins the lines of each cell: a row is one line.
-func oneLine(rows [][]string) [][]string {
+func (p *printer) oneLine(rows [][]string) [][]string {
 	flat := make([][]string, 0, len(rows))
 	for _, row := range rows {
 		cells := make([]string, 0, len(row))
 		for _, cell := range row {
-			cells = append(cells, strings.Join(strings.Fields(cell), " "))
+			cells = append(cells, p.legible(strings.Join(strings.Fields(cell), " ")))
 		}
 		flat = append(flat, cells)
 	}
@@ -190,11 +195,36 @@ func cut(cell string, width int) string {
 
 // fitted cuts a line at the edge of the terminal.
 func (p *printer) fitted(line string) string {
+	line = p.legible(line)
 	if p.width == 0 {
 		return line
 	}
 	return text.Snip(line, p.width, "…")
 }
+
+// painted is what paint puts around a text.
+var painted = regexp.MustCompile("\x1b\\[(0|1|2|3[0-7])m")
+
+// plain gives text so that it shows what it holds and does nothing else: what others wrote, a job's error among it, could otherwise
+// write over the lines above it, or set the title of the terminal. With colours, those that paint makes stay as they are.
+func plain(s string, coloured bool) string {
+	if !coloured {
+		return legible.Escape(s)
+	}
+	var b strings.Builder
+	for s != "" {
+		at := painted.FindStringIndex(s)
+		if at == nil {
+			at = []int{len(s), len(s)}
+		}
+		b.WriteString(legible.Escape(s[:at[0]]) + s[at[0]:at[1]])
+		s = s[at[1]:]
+	}
+	return b.String()
+}
+
+// legible makes text legible before its width counts.
+func (p *printer) legible(s string) string { return plain(s, p.colour) }
 
 func (p *printer) paint(c text.Color, s string) string {
 	if !p.colour || s == "" {

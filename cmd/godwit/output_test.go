@@ -31,7 +31,7 @@ func TestGridFitsTheTerminal(t *testing.T) {
 		{20, "ID    TASK\nid-1  image.resize\nid-2  mail\n"},
 	} {
 		var out bytes.Buffer
-		(&printer{out: &out, width: c.width}).grid(gridColumns, gridRows)
+		(&printer{out: &outlet{w: &out}, width: c.width}).grid(gridColumns, gridRows)
 		if out.String() != c.want {
 			t.Errorf("width %d: got\n%s\nwant\n%s", c.width, &out, c.want)
 		}
@@ -42,7 +42,7 @@ func TestGridPaintsOnlyWhenAsked(t *testing.T) {
 	t.Parallel()
 	for _, colour := range []bool{false, true} {
 		var out bytes.Buffer
-		p := &printer{out: &out, colour: colour, width: 80}
+		p := &printer{out: &outlet{w: &out, coloured: colour}, colour: colour, width: 80}
 		p.grid([]column{{head: "STATE"}}, [][]string{{p.state(godwit.StateFailed)}})
 		if painted := strings.Contains(out.String(), "\x1b["); painted != colour {
 			t.Errorf("colour %t: got %q", colour, &out)
@@ -96,7 +96,7 @@ func TestTimelineTellsEveryRun(t *testing.T) {
 		{Run: 2, Attempt: 2, Outcome: "crash", Failure: &godwit.Failure{Code: godwit.CodeCrashed, Message: "the worker died"}, StartedAt: at(10), EndedAt: at(20)},
 	}
 	var out bytes.Buffer
-	(&printer{out: &out, now: at(45)}).timeline(timelineOf(job, attempts))
+	(&printer{out: &outlet{w: &out}, now: at(45)}).timeline(timelineOf(job, attempts))
 	want := `  2030-01-31 12:00:00.000             created                      retried by hand 1 time since
   2030-01-31 12:00:01.000        +1s  run 1 started                attempt 1
   2030-01-31 12:00:05.000        +4s  run 1 failed, to be retried  timeout: too slow

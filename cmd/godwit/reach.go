@@ -46,7 +46,7 @@ func (f *clientFlags) work(do func(ctx context.Context, d *desk, args []string) 
 			return err
 		}
 		err = do(ctx, d, args)
-		return d.end(ctx, err)
+		return d.end(ctx, d.out.failed(err))
 	}
 }
 

@@ -82,7 +82,7 @@ func (s *settings) run(work func(*config.Config) error) error {
 		return err
 	}
 	if s.check {
-		return c.Print(s.cmd.OutOrStdout())
+		return c.Print(&outlet{w: s.cmd.OutOrStdout()})
 	}
 	return work(c)
 }

@@ -183,11 +183,19 @@ func (d *desk) warnUnknownTask(ctx context.Context, task string) {
 // printSubmitted prints the id, which is what the next command needs; the rest goes to people.
 func (d *desk) printSubmitted(a godwit.SubmitAnswer) error {
 	if d.json {
-		return d.object(wire.Submitted{ID: a.ID, Created: a.Created, Reopened: a.Reopened, State: a.State})
+		return saySubmitted(d.object(wire.Submitted{ID: a.ID, Created: a.Created, Reopened: a.Reopened, State: a.State}), a.ID)
 	}
 	if !a.Created {
 		d.note("nothing was submitted: this job was there already, and is %s", a.State)
 	}
 	_, err := fmt.Fprintln(d.out, a.ID)
-	return err
+	return saySubmitted(err, a.ID)
+}
+
+// saySubmitted adds to the error of an output that what it should have told was done.
+func saySubmitted(err error, id godwit.ID) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w (the job was submitted: its id is %s)", err, id)
 }

@@ -50,7 +50,7 @@ func (f *submitFlags) runBatch(cmd *cobra.Command) error {
 			}
 			for _, a := range answers {
 				if err := d.printEach(a); err != nil {
-					return err
+					return fmt.Errorf("%w (all jobs up to line %d were submitted)", err, lines.number)
 				}
 			}
 			done += len(subs)

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/legible"
 )
 
 // verdict says whether an answer is one to be tried for again, or a failure for good; nil when it is a result.
@@ -36,12 +37,7 @@ func excerpt(part []byte) string {
 	if text == "" || !utf8.ValidString(text) {
 		return ""
 	}
-	return ": " + strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, text)
+	return ": " + legible.Line(text)
 }
 
 // retryAfter reads Retry-After, in seconds or as a date, which counts from the server's own Date if it sent one. A time that is

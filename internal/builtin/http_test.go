@@ -433,3 +433,15 @@ func FuzzRetryAfter(f *testing.F) {
 		}
 	})
 }
+
+func TestAnswersOfOthersReachAnErrorAsOneLineThatDoesNothing(t *testing.T) {
+	t.Parallel()
+	s := server(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, "a\u009b31mb\u202ec\u2028d\x1b]0;e\r\nf") // what arrives is compared
+	})
+	_, err := calling(t, httpConfig(), args(t, `{"url":"`+s.URL+`"}`))
+	if err == nil || !strings.HasSuffix(err.Error(), "a 31mb c d ]0;e  f") {
+		t.Errorf("got %q", err)
+	}
+}
