@@ -37,7 +37,7 @@ type machines struct {
 	client *godwit.Client
 }
 
-const machinesConfig = "lease: 1s\npoll_interval: 5ms\nstop_grace: 0s\n"
+const machinesConfig = "lease: 1s\npoll_interval: 50ms\nstop_grace: 0s\n"
 
 func newMachines(t *testing.T) *machines {
 	t.Helper()
