@@ -21,8 +21,8 @@ type contender struct {
 func (c contender) bare() bool { return c.Server == "" && c.Program != "node" && !c.Apart }
 
 const (
-	ourSettings  = "synchronous=FULL, WAL; Concurrency 100; otherwise the defaults"
-	ourPostgres  = "synchronous_commit=on; Concurrency 100; otherwise the defaults"
+	ourSettings  = "synchronous=FULL, WAL; Concurrency 1000; otherwise the defaults"
+	ourPostgres  = "synchronous_commit=on; Concurrency 1000; otherwise the defaults"
 	ourSource    = "https://pkg.go.dev/github.com/godwit-go/godwit"
 	godwitModule = "github.com/godwit-go/godwit"
 )

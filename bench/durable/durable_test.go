@@ -50,6 +50,7 @@ func reportOf(rate, control float64) *report {
 		return []result{{Outcome: drive.Outcome{Values: map[string]float64{"jobs_per_s": rate}}}}
 	}
 	return &report{
+		Scale:      1,
 		Contenders: []contender{{Name: "godwit-sqlite", Store: "SQLite"}, {Name: "godwit-sqlite-again", Store: "SQLite", Like: "godwit-sqlite"}},
 		Scenarios:  []scenarioReport{{Name: "bulk", Runs: map[string][]result{"godwit-sqlite": runs(rate), "godwit-sqlite-again": runs(control)}}},
 	}

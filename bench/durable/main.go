@@ -107,7 +107,7 @@ func measure(ctx context.Context, o options) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &report{Made: time.Now().UTC(), Command: strings.Join(os.Args[1:], " "), Rounds: o.rounds, Machine: machineOf(ctx, work)}
+	r := &report{Made: time.Now().UTC(), Command: strings.Join(os.Args[1:], " "), Rounds: o.rounds, Scale: o.scale, Machine: machineOf(ctx, work)}
 	for _, warning := range r.Machine.warnings() {
 		fmt.Fprintln(os.Stderr, "durable: warning:", warning)
 	}

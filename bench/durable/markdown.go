@@ -38,6 +38,9 @@ func (r *report) head(b *strings.Builder) {
 	for _, warning := range m.warnings() {
 		fmt.Fprintf(b, "\n**Do not trust these figures: %s.**\n", warning)
 	}
+	if r.Scale != 1 {
+		fmt.Fprintf(b, "\n**This is a quick look: it did %g of the work that the titles name.**\n", r.Scale)
+	}
 	for _, a := range r.Absent {
 		fmt.Fprintf(b, "\nLeft out: %s, since it did not work here: %s\n", a.Name, a.Why)
 	}

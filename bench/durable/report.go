@@ -19,6 +19,7 @@ type report struct {
 	Made       time.Time         `json:"made"`
 	Command    string            `json:"command"` // the flags
 	Rounds     int               `json:"rounds"`
+	Scale      float64           `json:"scale"`
 	Took       string            `json:"took"`
 	Machine    machine           `json:"machine"`
 	LoadAtEnd  float64           `json:"load_at_end"`

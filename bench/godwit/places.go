@@ -118,11 +118,6 @@ func (c *contender) sizePostgres(ctx context.Context) (rows, bytes int64, err er
 		return 0, 0, err
 	}
 	defer func() { _ = conn.Close(ctx) }() // it only read
-	var table string
-	err = conn.QueryRow(ctx, `SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables WHERE tablename IN ('jobs', 'godwit_jobs')
-		ORDER BY tablename LIMIT 1`).Scan(&table)
-	if err == nil {
-		err = conn.QueryRow(ctx, "SELECT count(*), pg_database_size(current_database()) FROM "+table).Scan(&rows, &bytes)
-	}
+	err = conn.QueryRow(ctx, "SELECT count(*), pg_database_size(current_database()) FROM godwit.jobs").Scan(&rows, &bytes)
 	return rows, bytes, err
 }
