@@ -63,7 +63,8 @@ func (b *bar) kill(done int) {
 	select {} // until it is so
 }
 
-// watch draws the progress of the report until it is done.
+// watch draws the progress of the report until it is done. When it is to kill the process at a count it looks at each month that
+// is done, so that few are done beyond it.
 func watch(ctx context.Context, c *godwit.Client, p *godwit.Promise[demo.Report], b *bar) (demo.Report, error) {
 	type outcome struct {
 		report demo.Report
@@ -76,6 +77,15 @@ func watch(ctx context.Context, c *godwit.Client, p *godwit.Promise[demo.Report]
 	}()
 	tick := time.NewTicker(barEvery)
 	defer tick.Stop()
+	var finished <-chan godwit.Event // never ready, but for --kill-at
+	if b.killAt > 0 {
+		events, err := c.Subscribe(godwit.EventFilter{Task: demo.WeatherMonth.Name(), Kinds: []godwit.EventKind{godwit.EventSucceeded}})
+		if err != nil {
+			return demo.Report{}, err
+		}
+		defer events.Close()
+		finished = events.Events()
+	}
 	for {
 		var o outcome
 		final := false
@@ -83,6 +93,7 @@ func watch(ctx context.Context, c *godwit.Client, p *godwit.Promise[demo.Report]
 		case o = <-done:
 			final = true
 		case <-tick.C:
+		case <-finished:
 		}
 		if o.err != nil {
 			return o.report, o.err

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,7 +70,7 @@ goes on with a report that is not finished; one that is stays as it is, and a ne
 	cmd.Flags().DurationVar(&f.pace, "pace", 500*time.Millisecond, "extra time each month takes; 0 for none")
 	cmd.Flags().IntVar(&f.workers, "workers", 4, "jobs run at a time")
 	cmd.Flags().BoolVar(&f.once, "once", false, "end after the report")
-	cmd.Flags().IntVar(&f.killAt, "kill-at", 0, "kill -9 itself when so many months are done; 0: not at all")
+	cmd.Flags().IntVar(&f.killAt, "kill-at", 0, "kill -9 itself once at least so many months are done; 0: not at all")
 	cmd.AddCommand(newCompare())
 	return cmd
 }
@@ -85,17 +86,22 @@ func (f *demoFlags) check() error {
 	case f.report == "":
 		return errors.New("--report must name a file")
 	}
-	host, _, err := net.SplitHostPort(f.listen)
-	if err != nil {
-		return fmt.Errorf("--listen must be HOST:PORT, such as 127.0.0.1:8080: %w", err)
-	}
-	if ip := net.ParseIP(host); !f.open && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("--listen must be a loopback address such as 127.0.0.1:8080, got %s (--insecure-listen listens all the same)", f.listen)
+	if err := f.checkListen(); err != nil {
+		return err
 	}
 	if info, err := os.Stat(filepath.Dir(f.report)); err != nil || !info.IsDir() {
 		return fmt.Errorf("--report must be in a folder that exists, got %s", f.report)
 	}
 	return nil
+}
+
+// checkListen refuses the addresses that godwit serve refuses.
+func (f *demoFlags) checkListen() error {
+	_, err := config.Load(config.Sources{Listens: true, Flags: []config.Flag{
+		{Name: "--listen", Key: "listen", Value: f.listen},
+		{Name: "--insecure-listen", Key: "insecure_listen", Value: strconv.FormatBool(f.open)},
+	}})
+	return err
 }
 
 func runDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {

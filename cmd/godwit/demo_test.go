@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -97,7 +98,10 @@ func TestDemoKilledTwiceFinishesWithoutRepeating(t *testing.T) {
 		t.Fatalf("the demo ended with %d before it could be killed:\n%s", code, byHand.text.String())
 	}
 	itself := startDemo(t, dir, "--pace", "100ms", "--kill-at", "60") // the pace of the first start stands
-	itself.until("^[0-9]+ months are done: kill -9 " + fmt.Sprint(itself.Process.Pid) + ", by --kill-at")
+	at := itself.until("^([0-9]+) months are done: kill -9 " + fmt.Sprint(itself.Process.Pid) + ", by --kill-at")[1]
+	if n, err := strconv.Atoi(at); err != nil || n < 60 {
+		t.Errorf("--kill-at 60 killed at %s", at)
+	}
 	if err := itself.Wait(); itself.ProcessState.ExitCode() != -1 {
 		t.Fatalf("the demo ended by itself: %v\n%s", err, itself.text.String())
 	}
@@ -113,7 +117,8 @@ func TestDemoKilledTwiceFinishesWithoutRepeating(t *testing.T) {
 	}
 	for _, want := range []string{
 		"It keeps what it was started with: --report godwit-demo.md --pace 100ms.",
-		"Resumed " + found[1] + " of 96, 0 repeated (counted outside the database, in godwit-demo.md.ledger).",
+		"Resumed " + found[1] + " of 96: 0 of the " + found[1] + " recorded as done were repeated.",
+		"Counted outside the database, in godwit-demo.md.ledger.",
 		"; 19 failed at first and were retried", " were cut off by a kill and ran again from their start", "Seattle  │ 2015",
 	} {
 		if !strings.Contains(text, want) {
@@ -200,6 +205,35 @@ func TestDemoStoppedBeforeTheReportTellsBySignal(t *testing.T) {
 	}
 }
 
+func TestDemoListensWhereTheServerDoes(t *testing.T) {
+	t.Parallel()
+	s := startDemo(t, t.TempDir(), "--pace", "0", "--once", "--listen", "LOCALHOST:0")
+	s.until(`^ +API +on http://`)
+	s.until(`^The report is in `)
+	if err := s.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDemoWithoutItsLedgerClaimsNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := startDemo(t, dir, "--pace", "20ms", "--kill-at", "30")
+	s.until(`, by --kill-at`)
+	if err := s.Wait(); s.ProcessState.ExitCode() != -1 {
+		t.Fatalf("the demo ended by itself: %v\n%s", err, s.text.String())
+	}
+	if err := os.Remove(filepath.Join(dir, "godwit-demo.md.ledger")); err != nil {
+		t.Fatal(err)
+	}
+	out, err := program(t.Context(), t, dir, "demo", "--once").CombinedOutput()
+	want := regexp.MustCompile(`Resumed (\d+) of 96\. What was repeated cannot be counted:\ngodwit-demo\.md\.ledger lacks (\d+) of the 96 months that are done\.`)
+	found := want.FindStringSubmatch(string(out))
+	if err != nil || found == nil || found[1] != found[2] {
+		t.Errorf("%v, %q in\n%s", err, found, out)
+	}
+}
+
 // typed types a line into a shell, if there is one with curl; otherwise it makes the request that the line describes.
 func typed(t *testing.T, line string) []byte {
 	t.Helper()
@@ -253,6 +287,7 @@ func TestCommandLine(t *testing.T) {
 		{"killed too late", []string{"demo", "--kill-at", "97"}, exitUsage, "--kill-at must be between 0 and 96", ""},
 		{"listening nowhere", []string{"demo", "--listen", "8080"}, exitUsage, "--listen must be HOST:PORT", ""},
 		{"listening to all", []string{"demo", "--listen", "0.0.0.0:8080"}, exitUsage, "--listen must be a loopback address", ""},
+		{"listening to a port there is not", []string{"demo", "--listen", "127.0.0.1:99999"}, exitUsage, "--listen must have a port from 0 to 65535", ""},
 		{"report nowhere", []string{"demo", "--report", "no/such/folder/x.md"}, exitUsage, "--report must be in a folder that exists", ""},
 		{"too many arguments", []string{"demo", "now"}, exitUsage, "now", ""},
 		{"unknown database", []string{"demo", "--db", "oracle:x"}, exitFailed, "oracle", ""},

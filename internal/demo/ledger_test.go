@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,23 +40,31 @@ func TestLedgerCountsWholeLines(t *testing.T) {
 	}
 }
 
-func TestSumCountsWhatWasRepeated(t *testing.T) {
-	t.Parallel()
-	report, done, cut, fresh := godwit.NewID(), godwit.NewID(), godwit.NewID(), godwit.NewID()
-	before := Progress{
+// resumed is a demo that was killed with one month of three done, and one that had worked and was not recorded.
+func resumed() (before, after Progress, done, cut godwit.ID) {
+	report, fresh := godwit.NewID(), godwit.NewID()
+	done, cut = godwit.NewID(), godwit.NewID()
+	before = Progress{
 		Report: report, State: godwit.StateRunning, Total: 3,
 		Finished: map[godwit.ID]bool{done: true}, Worked: map[godwit.ID]int{done: 1, cut: 1},
 	}
-	after := Progress{
+	after = Progress{
 		Report: report, State: godwit.StateSucceeded, Total: 3, Retried: 1, Crashed: 2, Args: ReportArgs{Path: "a.md"},
 		Finished: map[godwit.ID]bool{done: true, cut: true, fresh: true},
 		Worked:   map[godwit.ID]int{done: 1, cut: 2, fresh: 1},
 	}
+	return before, after, done, cut
+}
+
+func TestSumCountsWhatWasRepeated(t *testing.T) {
+	t.Parallel()
+	before, after, done, _ := resumed()
 	want := func(repeated int) string {
 		return fmt.Sprintf("2 months in 2s; 1 failed at first and were retried.\n"+
-			"Resumed 1 of 3, %d repeated (counted outside the database, in a.md.ledger).\n"+
+			"Resumed 1 of 3: %d of the 1 recorded as done were repeated.\n"+
 			"2 were cut off by a kill and ran again from their start.\n"+
-			"1 of these had done their work but were killed before it was recorded: at least once.", repeated)
+			"1 had done their work, but were killed before that was recorded, and did it again: at least once.\n"+
+			"Counted outside the database, in a.md.ledger.", repeated)
 	}
 	if got := Sum(before, after, 2*time.Second); got != want(0) {
 		t.Errorf("got\n%s\nwant\n%s", got, want(0))
@@ -63,5 +72,22 @@ func TestSumCountsWhatWasRepeated(t *testing.T) {
 	after.Worked[done] = 2 // planted: a finished child ran again
 	if got := Sum(before, after, 2*time.Second); got != want(1) {
 		t.Errorf("got\n%s\nwant\n%s", got, want(1))
+	}
+}
+
+func TestSumClaimsNothingWithoutItsLedger(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(before, after *Progress, done godwit.ID){
+		"before the start":  func(before, after *Progress, done godwit.ID) { delete(before.Worked, done); delete(after.Worked, done) },
+		"while it ran":      func(_, after *Progress, done godwit.ID) { delete(after.Worked, done) },
+		"only some of them": func(before, _ *Progress, done godwit.ID) { before.Worked[done] = 2 },
+	} {
+		before, after, done, _ := resumed()
+		lose(&before, &after, done)
+		got := Sum(before, after, 2*time.Second)
+		want := "Resumed 1 of 3. What was repeated cannot be counted:\na.md.ledger lacks 1 of the 3 months that are done.\n"
+		if !strings.Contains(got, want) || strings.Contains(got, "recorded as done") || strings.Contains(got, "Counted outside") {
+			t.Errorf("lines lost %s: got\n%s\nwant in it\n%s", name, got, want)
+		}
 	}
 }

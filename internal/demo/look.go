@@ -76,7 +76,7 @@ func (p *Progress) count(month *godwit.Job) {
 	}
 }
 
-// Sum says in a sentence or two what was resumed and what was repeated, from before and after.
+// Sum says in a few lines what was resumed and what was repeated, from before and after.
 func Sum(before, after Progress, took time.Duration) string {
 	resumed, fresh := before.Report == after.Report, len(after.Finished)
 	if resumed {
@@ -86,22 +86,46 @@ func Sum(before, after Progress, took time.Duration) string {
 	if !resumed {
 		return text
 	}
-	repeated, unrecorded := 0, 0
-	for id := range after.Finished {
-		switch again := after.Worked[id] > before.Worked[id]; {
-		case before.Finished[id] && again:
-			repeated++
-		case before.Worked[id] > 0 && again:
-			unrecorded++
-		}
+	again := repeats(before, after)
+	ledger, recorded := after.Args.ledger().path, len(before.Finished)
+	if again.unknown > 0 {
+		text += fmt.Sprintf("\nResumed %d of %d. What was repeated cannot be counted:\n%s lacks %d of the %d months that are done.",
+			recorded, after.Total, ledger, again.unknown, len(after.Finished))
+	} else {
+		text += fmt.Sprintf("\nResumed %d of %d: %d of the %d recorded as done were repeated.", recorded, after.Total, again.recorded, recorded)
 	}
-	text += fmt.Sprintf("\nResumed %d of %d, %d repeated (counted outside the database, in %s).",
-		len(before.Finished), after.Total, repeated, after.Args.ledger().path)
 	if after.Crashed > 0 {
 		text += fmt.Sprintf("\n%d were cut off by a kill and ran again from their start.", after.Crashed)
 	}
-	if unrecorded > 0 {
-		text += fmt.Sprintf("\n%d of these had done their work but were killed before it was recorded: at least once.", unrecorded)
+	if again.unrecorded > 0 {
+		text += fmt.Sprintf("\n%d had done their work, but were killed before that was recorded, and did it again: at least once.", again.unrecorded)
+	}
+	if again.unknown == 0 {
+		text += fmt.Sprintf("\nCounted outside the database, in %s.", ledger)
 	}
 	return text
+}
+
+// repeated counts months by what the ledger says of them.
+type repeated struct {
+	recorded   int // worked again although they were recorded as done
+	unrecorded int // worked again since their end was not recorded
+	unknown    int // are done, and the ledger has lost their lines: nothing can be said of them
+}
+
+// repeats compares the ledger of before with that of after. A month notes its work before it is recorded as done, so one that is
+// done without a line, or with fewer than before, shows that lines were lost.
+func repeats(before, after Progress) (r repeated) {
+	for id := range after.Finished {
+		was, is := before.Worked[id], after.Worked[id]
+		switch {
+		case is == 0 || is < was:
+			r.unknown++
+		case before.Finished[id] && is > was:
+			r.recorded++
+		case was > 0 && is > was:
+			r.unrecorded++
+		}
+	}
+	return r
 }

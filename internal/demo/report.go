@@ -80,10 +80,11 @@ func (y Year) CellsShort() []string {
 func write(path string, years []Year) error {
 	var b strings.Builder
 	b.WriteString("# Weather in two cities\n\nDaily observations of NOAA, a year a line.\n\n")
-	rule := strings.Repeat("--- | ", len(Columns))
-	fmt.Fprintf(&b, "| %s |\n| %s|\n", strings.Join(Columns, " | "), rule)
+	row := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
+	row(Columns)
+	row(slices.Repeat([]string{"---"}, len(Columns)))
 	for _, y := range years {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(y.Cells(), " | "))
+		row(y.Cells())
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {

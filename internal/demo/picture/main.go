@@ -99,7 +99,7 @@ func (r *recorder) demo() error {
 		_, err = r.enter("", `Killed[^$]*\$ $`)
 	}
 	if err == nil {
-		_, err = r.enter("godwit demo --once\n", `(?s)Resumed [0-9]+ of 96, 0 repeated.*The report is in .*\$ $`)
+		_, err = r.enter("godwit demo --once\n", `(?s)Resumed [0-9]+ of 96: 0 of the [0-9]+ recorded as done were repeated.*The report is in .*\$ $`)
 	}
 	return err
 }
