@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,6 +109,12 @@ func inputsOf(pattern string, params []string, expired godwit.ID) []input {
 	for _, p := range params {
 		if p != "tag" || method != http.MethodPost || strings.Contains(pattern, ":") {
 			found = append(found, input{name: p + " twice", target: good + "?" + p + "=1&" + p + "=1", status: 422, code: "invalid", field: p})
+		}
+		if !slices.Contains([]string{"all", "dry_run", "unique_by_args"}, p) {
+			found = append(found, input{name: "empty " + p, target: good + "?" + with + p + "=", body: objectFor(pattern), status: 422, code: "invalid", field: p})
+		}
+		if slices.Contains([]string{"version", "max_attempts", "timeout", "deadline", "idempotency_for"}, p) {
+			found = append(found, input{name: "zero " + p, target: good + "?" + with + p + "=0", body: objectFor(pattern), status: 422, code: "invalid", field: p})
 		}
 		if bad := badParams[p]; bad != "" {
 			found = append(found, input{name: "bad " + p, target: good + "?" + with + p + "=" + bad, body: objectFor(pattern), status: 422, code: "invalid", field: p})

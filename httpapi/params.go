@@ -20,7 +20,14 @@ type params struct {
 // manyAllowed are the parameters that may be given more than once.
 var manyAllowed = []string{"tag"}
 
-// newParams checks the names against those that the call knows.
+// bareAllowed are the parameters that may be given without a value, which is true.
+var bareAllowed = []string{"all", "dry_run", "unique_by_args"}
+
+// zeroIsNone are the parameters of which zero says nothing.
+var zeroIsNone = []string{"version", "max_attempts", "timeout", "deadline", "idempotency_for"}
+
+// newParams checks the names against those that the call knows, and that each says something: an empty filter would select all, and an
+// empty key none, where the caller had one in mind.
 func newParams(rawQuery string, known []string) (*params, error) {
 	values, err := url.ParseQuery(rawQuery)
 	if err != nil {
@@ -32,6 +39,9 @@ func newParams(rawQuery string, known []string) (*params, error) {
 		}
 		if len(given) > 1 && !slices.Contains(manyAllowed, name) {
 			return nil, invalid(name, "must be given once, got %d", len(given))
+		}
+		if slices.Contains(given, "") && !slices.Contains(bareAllowed, name) {
+			return nil, invalid(name, "is given and empty (leave it out, or give it a value)")
 		}
 	}
 	return &params{values: values}, nil
@@ -65,7 +75,7 @@ func (p *params) fail(err error) {
 func (p *params) text(name string) string { return p.values.Get(name) }
 
 // parse reads a parameter that is there.
-func parse[T any](p *params, name string, read func(string) (T, error), must string) T {
+func parse[T comparable](p *params, name string, read func(string) (T, error), must string) T {
 	var none T
 	if !p.values.Has(name) {
 		return none
@@ -75,6 +85,9 @@ func parse[T any](p *params, name string, read func(string) (T, error), must str
 	if err != nil {
 		p.fail(invalid(name, "must be %s, got %s", must, quoteShort(text)))
 		return none
+	}
+	if v == none && slices.Contains(zeroIsNone, name) {
+		p.fail(invalid(name, "is given and zero (leave it out for the default)"))
 	}
 	return v
 }

@@ -267,7 +267,7 @@ func TestStartsThatFail(t *testing.T) {
 		"queue name":            {[]string{"worker", "--queues", "a b=1"}, exitUsage, []string{`--queues must be named by at most 128 letters`}},
 		"configuration":         {[]string{"serve", "--config", "bad.yaml", "--check-config"}, exitUsage, []string{"bad.yaml:1:1: lese is no key", "bad.yaml:2:8: lease must be a duration"}},
 		"no configuration":      {[]string{"serve", "--config", "gone.yaml"}, exitUsage, []string{"gone.yaml: cannot be opened: no such file"}},
-		"configuration unnamed": {[]string{"serve", "--config", ""}, exitUsage, []string{"--config must name a file"}},
+		"configuration unnamed": {[]string{"serve", "--config", ""}, exitUsage, []string{"--config is given and empty"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := program(t.Context(), t, dir, c.args...).CombinedOutput()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -59,9 +58,6 @@ func (w *word) Set(s string) error { w.text = s; return nil }
 // load gives the configuration in effect.
 func (s *settings) load() (*config.Config, error) {
 	sources := config.Sources{File: s.file, Env: os.LookupEnv, Listens: s.listen}
-	if s.file == "" && s.cmd.Flags().Changed("config") {
-		return nil, usageError{errors.New("--config must name a file")}
-	}
 	for _, f := range s.flags {
 		if given := s.cmd.Flags().Lookup(f.Name[len("--"):]); given.Changed {
 			f.Value = given.Value.String()

@@ -25,7 +25,7 @@ func newSubmit() *cobra.Command {
 given as -; without any they are null. The job is on disk when the command ends, and its id is printed.
 
 With --wait the result is printed instead, and the exit code is 4 when the job failed or was cancelled. A server that restarts
-meanwhile is waited for.
+meanwhile is waited for. A --timeout that is given bounds the wait too.
 
 With --batch each line of the input is a job, with the fields that POST /v1/jobs takes: {"task":"echo","args":1,"delay":"10m"}.
 Ten thousand lines at a time are submitted all or none.`,
@@ -87,7 +87,7 @@ func (f *submitFlags) runOne(cmd *cobra.Command, args []string) error {
 			return err
 		}
 		if f.wait.on {
-			return d.awaitOne(cmd.Context(), a.ID, f.wait.max)
+			return d.awaitOne(cmd.Context(), a.ID, f.longest())
 		}
 		return d.printSubmitted(a)
 	})(cmd, nil)
@@ -129,7 +129,7 @@ func checkArguments(data []byte, from string) (json.RawMessage, error) {
 	case len(data) > godwit.PayloadMax:
 		return nil, usagef("%s must be at most %d bytes (store the data elsewhere and pass its address)", from, godwit.PayloadMax)
 	case len(data) == 0:
-		return nil, usagef("%s must be JSON and is empty (write null for a task without an argument)", from)
+		return nil, usagef("%s must be JSON, got nothing (write null for a task without an argument)", from)
 	case errors.As(err, &syntax):
 		return nil, usagef("%s must be JSON: %w at byte %d of %s (quote it for the shell: '{\"a\": 1}')", from, err, syntax.Offset, quoteShort(string(data)))
 	case err != nil:

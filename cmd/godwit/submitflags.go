@@ -180,3 +180,12 @@ func (w *waitFlag) Set(text string) error {
 
 // Type names the value in the help.
 func (w *waitFlag) Type() string { return "duration" }
+
+// longest bounds the wait for the job: by --wait, and by a --timeout that somebody gave.
+func (f *submitFlags) longest() time.Duration {
+	bounded := f.given("timeout") && f.timeout > 0
+	if bounded && (f.wait.max == 0 || f.timeout < f.wait.max) {
+		return f.timeout
+	}
+	return f.wait.max
+}

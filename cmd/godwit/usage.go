@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,11 @@ func checkUsage(cmd *cobra.Command) {
 		check = knownCommand
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
+		err := refuseEmpty(cmd)
+		if err == nil {
+			err = check(cmd, args)
+		}
+		if err != nil {
 			return usageError{err}
 		}
 		return nil
@@ -27,6 +32,36 @@ func checkUsage(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		checkUsage(sub)
 	}
+}
+
+// zeroIsNone are the flags of which zero says nothing, with what else they take for the same.
+var zeroIsNone = map[string]string{
+	"max-attempts": "", "task-version": "", "idempotency-for": "",
+	"run-timeout": "; a negative one is no bound", "deadline": "; a negative one is no bound",
+}
+
+// refuseEmpty refuses a flag that is given and yet says nothing: --queue "$QUEUE" with a variable that is not set would select the jobs of
+// every queue, and --idempotency-key "" would submit twice.
+func refuseEmpty(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		negative, hasZero := zeroIsNone[f.Name]
+		switch {
+		case err != nil:
+		case isEmpty(f.Value):
+			err = fmt.Errorf("--%s is given and empty (leave it out, or give it a value)", f.Name)
+		case hasZero && slices.Contains([]string{"0", "0s"}, f.Value.String()):
+			err = fmt.Errorf("--%s is given and zero (leave it out for the default%s)", f.Name, negative)
+		}
+	})
+	return err
+}
+
+// isEmpty reports whether a flag's value, or one of its values, is no text.
+func isEmpty(v pflag.Value) bool {
+	if many, ok := v.(pflag.SliceValue); ok {
+		return slices.Contains(many.GetSlice(), "")
+	}
+	return v.String() == ""
 }
 
 // knownCommand refuses any argument of a command that takes none but the name of another.
