@@ -28,7 +28,7 @@ var peers = []contender{
 	},
 	{
 		Name: "dbos-sqlite", Store: "SQLite", Program: "peers", Module: "github.com/dbos-inc/dbos-transact-golang", FansIn: true,
-		Settings: "a workflow without steps for each job; the queue polls every 10 ms", Quote: dbosQuote, Source: dbosFrom, Missing: dbosMissing,
+		Settings: "a workflow without steps for each job; the queue polls every 10 ms", Quote: dbosQuote, Source: dbosFrom, Missing: "fsync: its SQLite driver sets synchronous=NORMAL; " + dbosMissing,
 	},
 	{
 		Name: "nats", Store: "its own files", Program: "peers", Module: "github.com/nats-io/nats-server/v2",
