@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -41,10 +42,12 @@ func newCompare() *cobra.Command {
 		Long: `compare sends requests that each need slow work to a service that does it before it answers, to one that submits a durable
 job and answers 202 with its URL, and to one that waits a little for the job first (Prefer: wait=N). The same bound on work at a time
 stands in all of them. It is real HTTP over loopback and a real database, synced, in a temporary folder. It checks that all work
-was done once and every result arrived, and fails otherwise.`,
+was done once and every result arrived, and fails otherwise. By default the clients wait long enough for every way; with a shorter
+--timeout some leave before their synchronous answer.`,
 		Example: `  godwit demo compare
+  godwit demo compare --timeout 2s    # less than the load needs
   godwit demo compare --requests 500 --work 50ms --workers 8 --svg compare.svg
-  godwit demo compare --output json | jq '.ways[] | {way, response: .response_p99_ms.median}'`,
+  godwit demo compare -o json | jq '.ways[] | {way, response: .response_p99_ms.median}'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
@@ -58,12 +61,13 @@ was done once and every result arrived, and fails otherwise.`,
 	cmd.Flags().IntVar(&c.Concurrency, "concurrency", 200, "clients at a time; each sends its next request when the last was answered")
 	cmd.Flags().DurationVar(&c.Work, "work", 200*time.Millisecond, "time that the work of a request takes")
 	cmd.Flags().IntVar(&c.Workers, "workers", 16, "work done at a time, in every way")
-	cmd.Flags().DurationVar(&c.Timeout, "timeout", 2*time.Second, "time after which a client leaves")
+	cmd.Flags().DurationVar(&c.Timeout, "timeout", 5*time.Second, "time after which a client leaves")
 	cmd.Flags().DurationVar(&c.Wait, "wait", time.Second, "what Prefer: wait asks for, in whole seconds, less than --timeout")
 	cmd.Flags().IntVar(&c.Repeat, "repeat", 3, "rounds of each way, in turns")
 	cmd.Flags().DurationVar(&c.Idle, "idle", time.Second, "how long the process is watched while it only waits")
 	cmd.Flags().StringVar(&f.svg, "svg", "", "file to write a plot to")
-	cmd.Flags().StringVar(&f.output, "output", "table", "table or json")
+	cmd.Flags().StringVarP(&f.output, "output", "o", formatTable, "`FORMAT`: table or json")
+	completeFlag(cmd, "output", formatTable, formatJSON)
 	cmd.Flags().StringVar(&f.dir, "dir", "", "folder in which the temporary databases are made (default the system's for temporary files)")
 	return cmd
 }
@@ -87,12 +91,32 @@ func (f *compareFlags) check() error {
 		return fmt.Errorf("--repeat must be between 1 and 100, got %d", c.Repeat)
 	case c.Idle < 100*time.Millisecond || c.Idle > 30*time.Second:
 		return fmt.Errorf("--idle must be between 100ms and 30s, got %s", c.Idle)
-	case f.output != "table" && f.output != "json":
-		return fmt.Errorf("--output must be table or json, got %q", f.output)
+	}
+	if err := oneOf("output", f.output, formatTable, formatJSON); err != nil {
+		return err
 	}
 	if total := c.Estimate(); total > compareTotalMax {
 		return fmt.Errorf("this would take %s, at most %s (lower --requests, --work or --repeat, or raise --workers)",
 			total.Round(time.Second), compareTotalMax)
+	}
+	return checkWritable("svg", f.svg)
+}
+
+// checkWritable refuses a file that cannot be written to, before anything is done for what it is to hold. What is in it stays.
+func checkWritable(flag, path string) error {
+	if path == "" {
+		return nil
+	}
+	_, missing := os.Stat(path)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err == nil {
+		err = file.Close()
+	}
+	if err == nil && errors.Is(missing, fs.ErrNotExist) {
+		err = os.Remove(path)
+	}
+	if err != nil {
+		return fmt.Errorf("--%s must be a file that can be written: %w", flag, err)
 	}
 	return nil
 }
@@ -129,7 +153,7 @@ func runCompare(ctx context.Context, f compareFlags, out, errOut io.Writer) erro
 			return fmt.Errorf("write plot: %w", err)
 		}
 	}
-	if f.output == "json" {
+	if f.output == formatJSON {
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(result)

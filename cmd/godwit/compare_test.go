@@ -19,7 +19,7 @@ func TestDemoCompareMeasures(t *testing.T) {
 	if code := run(append(args, "--svg", filepath.Join(dir, "plot.svg")), &stdout, &stderr); code != exitDone {
 		t.Fatalf("exit code %d\n%s%s", code, &stdout, &stderr)
 	}
-	for _, want := range []string{"20 of 20", "response p50", "idle CPU", "at most 4 at a time", "Checked: every request", "Do not use it when"} {
+	for _, want := range []string{"20 of 20", "response p50", "idle CPU", "at most 4 at a time", "Checked: every request", "What it means:", "So nobody has to leave", "For this load: answer synchronously"} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("the output lacks %q:\n%s", want, &stdout)
 		}
@@ -29,7 +29,7 @@ func TestDemoCompareMeasures(t *testing.T) {
 	}
 
 	stdout.Reset()
-	if code := run(append(args, "--output", "json"), &stdout, &stderr); code != exitDone {
+	if code := run(append(args, "-o", "json"), &stdout, &stderr); code != exitDone {
 		t.Fatalf("exit code %d\n%s", code, &stderr)
 	}
 	var got struct {
@@ -49,18 +49,20 @@ func TestDemoCompareMeasures(t *testing.T) {
 func TestDemoCompareRefusesWhatIsOutOfBounds(t *testing.T) {
 	t.Parallel()
 	for want, args := range map[string]string{
-		"--requests must be between 1 and 2000, got 0":    "--requests 0",
-		"--concurrency must be between 1 and 2000, got 0": "--concurrency 0",
-		"--work must be between 0s and 1m, got -1s":       "--work -1s",
-		"--workers must be between 1 and 1000, got 0":     "--workers 0",
-		"--timeout must be between 10ms and 1m, got 1ms":  "--timeout 1ms",
-		"less than --timeout (2s), got 2s":                "--wait 2s",
-		"must be whole seconds":                           "--wait 1500ms",
-		"--repeat must be between 1 and 100, got 0":       "--repeat 0",
-		"--idle must be between 100ms and 30s, got 1ms":   "--idle 1ms",
-		"--output must be table or json, got \"csv\"":     "--output csv",
-		"this would take 15h":                             "--work 1m --workers 2",
-		"unknown command \"now\"":                         "now",
+		"--requests must be between 1 and 2000, got 0":     "--requests 0",
+		"--concurrency must be between 1 and 2000, got 0":  "--concurrency 0",
+		"--work must be between 0s and 1m, got -1s":        "--work -1s",
+		"--workers must be between 1 and 1000, got 0":      "--workers 0",
+		"--timeout must be between 10ms and 1m, got 1ms":   "--timeout 1ms",
+		"less than --timeout (5s), got 5s":                 "--wait 5s",
+		"must be whole seconds":                            "--wait 1500ms",
+		"--repeat must be between 1 and 100, got 0":        "--repeat 0",
+		"--idle must be between 100ms and 30s, got 1ms":    "--idle 1ms",
+		"--output must be one of table, json, got \"csv\"": "--output csv",
+		"--svg must be a file that can be written: open":   "--svg /no/such/folder/a.svg",
+		"--svg must be a file that can be written":         "--svg .",
+		"this would take 15h":                              "--work 1m --workers 2",
+		"unknown command \"now\"":                          "now",
 	} {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()

@@ -51,6 +51,9 @@ func TestRunCountsEveryRequestOfEveryWay(t *testing.T) {
 		if w.Answered != all || w.Done != all || w.TimedOut != (Spread{}) || w.Refused != (Spread{}) || w.Lost != (Spread{}) {
 			t.Errorf("%s: %+v", w.Way, w)
 		}
+		if direct := (map[Way]float64{Sync: 24, Async: 0, Wait: 24}[w.Way]); w.Direct.Median != direct {
+			t.Errorf("%s: %v answers had the result, want %v", w.Way, w.Direct, direct)
+		}
 		if len(w.Responses) != 48 || len(w.Completions) != 48 || !slices.IsSorted(w.Responses) || w.Responses[47] == never {
 			t.Errorf("%s: responses %v, completions %v", w.Way, w.Responses, w.Completions)
 		}
@@ -253,7 +256,7 @@ func TestSVGIsWellFormedAndHasTheCurves(t *testing.T) {
 	if first, _, _ := strings.Cut(text[strings.Index(text, `class="curve w0"`):], "\n"); strings.Contains(first, "V76.0") {
 		t.Errorf("the curve of what was not all answered reaches the top: %s", first)
 	}
-	none := Result{Setting: Setting{Requests: 1}, Ways: []WayResult{sum(Sync, []Round{{
+	none := Result{Setting: Setting{Requests: 1, Concurrency: 1, Workers: 1}, Ways: []WayResult{sum(Sync, []Round{{
 		Responses: []time.Duration{never}, Completions: []time.Duration{never}, Answering: 1, Wall: 1,
 	}}, Idle{For: 1})}}
 	if svg := string(none.SVG()); strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// Print writes the table, the distribution, the setting and what it all means.
+// Print writes the table, the distribution, the setting and what follows from the figures.
 func (r Result) Print(out io.Writer) {
 	r.printTable(out)
 	fmt.Fprintln(out)
@@ -26,10 +27,10 @@ func (r Result) Print(out io.Writer) {
 		s.Requests, min(s.Concurrency, s.Requests), duration(s.WorkMS), s.Workers, duration(s.TimeoutMS),
 		s.Store, s.FsyncMS, rounds, duration(s.IdleMS), s.Cores, s.Go, s.Platform)
 	fmt.Fprintf(out, "Checked: every request that was answered had its work done once, and every result came out right.\n")
-	fmt.Fprint(out, "\nWhat it means: a job does not make the work any faster, and it costs a write. What changes is that the answer no longer\n"+
-		"waits for the work: no client holds a connection or loses patience meanwhile, and what was accepted survives a crash.\n"+
-		"Do not use it when the caller can do nothing without the result and the work is short beside its patience: then answer\n"+
-		"synchronously. In between, Prefer: wait=N gives the result when it comes in time, and a URL when it does not.\n")
+	fmt.Fprintln(out, "\nWhat it means:")
+	for _, line := range r.conclude() {
+		fmt.Fprintln(out, "- "+strings.ReplaceAll(line, "\n", "\n  "))
+	}
 }
 
 func (r Result) printTable(out io.Writer) {
@@ -56,6 +57,7 @@ func (r Result) printTable(out io.Writer) {
 	of := func(n Spread) string { return n.count() + fmt.Sprintf(" of %d", s.Requests) }
 	none := "> " + duration(s.TimeoutMS)
 	row("answered", func(w WayResult) string { return of(w.Answered) })
+	row("  with the result in it", func(w WayResult) string { return w.Direct.count() })
 	row("client left after "+duration(s.TimeoutMS), func(w WayResult) string { return w.TimedOut.count() })
 	row("refused", func(w WayResult) string { return w.Refused.count() })
 	row("response p50", func(w WayResult) string { return w.ResponseP50.time(none) })

@@ -40,6 +40,7 @@ type Result struct {
 type WayResult struct {
 	Way              Way          `json:"way"`
 	Answered         Spread       `json:"answered"`
+	Direct           Spread       `json:"answered_with_result"`
 	TimedOut         Spread       `json:"timed_out"`
 	Refused          Spread       `json:"refused"`
 	Done             Spread       `json:"done"`
@@ -150,6 +151,7 @@ func sum(way Way, rounds []Round, idle Idle) WayResult {
 	w := WayResult{
 		Way:         way,
 		Answered:    count(func(r Round) int { return r.Answered }),
+		Direct:      count(func(r Round) int { return r.Direct }),
 		TimedOut:    count(func(r Round) int { return r.TimedOut }),
 		Refused:     count(func(r Round) int { return r.Refused }),
 		Done:        count(func(r Round) int { return r.Done }),

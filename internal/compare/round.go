@@ -18,6 +18,7 @@ const patience = time.Minute
 // Round is what was measured of all requests of one way.
 type Round struct {
 	Answered int
+	Direct   int // answers that had the result in them, and not the URL of a job
 	TimedOut int
 	Refused  int
 	Done     int // results that their client received
@@ -142,6 +143,9 @@ func (r *Round) count(visits []visit, w *work) {
 		switch v.outcome {
 		case answered:
 			r.Answered++
+			if v.follow == "" {
+				r.Direct++
+			}
 		case timedOut:
 			r.TimedOut++
 		case refused:
