@@ -60,6 +60,8 @@ type Config struct {
 	// the loopback interface, where a site could have its name point; a proxy before it that hands on the Host header needs its
 	// name here.
 	Hosts []string
+	// HostsName is what those who run the server know Hosts by: a refusal tells them what to set. Defaults to "httpapi.Config.Hosts".
+	HostsName string
 
 	// WaitMax bounds what Prefer: wait=N may ask for; more is cut to it. Defaults to [WaitMaxDefault]; negative: nobody waits.
 	WaitMax time.Duration
@@ -82,6 +84,9 @@ type Observation struct {
 func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if c.HostsName == "" {
+		c.HostsName = "httpapi.Config.Hosts"
 	}
 	if c.WaitMax == 0 {
 		c.WaitMax = WaitMaxDefault

@@ -17,7 +17,7 @@ import (
 func (s *server) admit(r *http.Request) error {
 	if !s.knows(r.Context(), r.Host) {
 		return &godwit.Error{Code: CodeForbiddenHost, Field: "Host", Message: "must be an address, localhost or a name that the server is " +
-			"configured for (httpapi.Config.Hosts), got " + quoteShort(r.Host)}
+			"configured for (" + s.config.HostsName + "), got " + quoteShort(r.Host)}
 	}
 	if err := s.origins.Check(r); err != nil {
 		return &godwit.Error{Code: CodeForbiddenOrigin, Message: "a browser sent this on behalf of another site"}

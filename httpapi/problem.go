@@ -98,6 +98,9 @@ func problemOf(err error) *wire.Problem {
 			field = group + "_" + rest
 			detail = strings.Replace(detail, e.Field, field, 1)
 		}
+		if code == godwit.CodeUniqueConflict {
+			detail = strings.Replace(detail, "use ClashExisting", "submit with unique_on_clash existing", 1)
+		}
 		if StatusOf(code) >= http.StatusInternalServerError {
 			detail = (&godwit.Error{Code: e.Code, Message: e.Message}).Error()
 		}

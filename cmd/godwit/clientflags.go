@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/godwit-go/godwit/internal/config"
 )
@@ -33,12 +34,12 @@ type clientFlags struct {
 	timeout  time.Duration
 	retryFor time.Duration
 
-	given func(flag string) bool // whether somebody gave the flag
+	flags *pflag.FlagSet // of the command
 }
 
 // bind gives a command the flags. What the environment says is looked up when they are used, so that the help shows no token.
 func (f *clientFlags) bind(cmd *cobra.Command) {
-	f.given = cmd.Flags().Changed
+	f.flags = cmd.Flags()
 	f.bindReach(cmd)
 	f.bindOutput(cmd)
 	cmd.Flags().DurationVar(&f.timeout, "timeout", callTimeoutDefault, "give up after so long; 0 for never")
@@ -57,6 +58,9 @@ func (f *clientFlags) bindOutput(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.output, "output", "o", formatTable, "`FORMAT`: table or json")
 	completeFlag(cmd, "output", formatTable, formatJSON)
 }
+
+// given reports whether somebody gave a flag.
+func (f *clientFlags) given(flag string) bool { return f.flags.Changed(flag) }
 
 // check checks the values, once they are read.
 func (f *clientFlags) check() error {

@@ -94,6 +94,9 @@ func (d *desk) open(ctx context.Context, db string) error {
 		return usagef("--db %s keeps nothing: give a database that is kept, such as sqlite:godwit.db", db)
 	}
 	path, isFile := doctor.SQLitePath(db)
+	if isFile && strings.Contains(path, "?") {
+		return usagef("--db has parameters, and there are none for SQLite (write sqlite:PATH alone), got %s", quoteShort(db))
+	}
 	if isFile {
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("there is no database %s (godwit serve --db %s makes it)", path, shellWord(db))
@@ -102,7 +105,7 @@ func (d *desk) open(ctx context.Context, db string) error {
 	}
 	store, err := d.openWithin(ctx, db, isFile)
 	if err != nil {
-		return d.explain(ctx, explainLocked(ctx, path, isFile, err))
+		return d.explain(ctx, explainLocked(ctx, path, isFile, ofDatabase("--db", err)))
 	}
 	c, err := godwit.New(store, godwit.Config{Logger: slog.New(slog.DiscardHandler), PollInterval: pollInterval(db, pollIntervalDefault)})
 	if err != nil {

@@ -86,7 +86,7 @@ func serve(ctx context.Context, conf *config.Config, out, errOut io.Writer) (err
 // newAPI makes the handler of the HTTP API.
 func newAPI(conf *config.Config, w *workshop, log *slog.Logger, ready func(context.Context) error) http.Handler {
 	return httpapi.New(w.client, w.telemetry.api(httpapi.Config{
-		Logger: log, Ready: ready, Hosts: conf.Hosts,
+		Logger: log, Ready: ready, Hosts: conf.Hosts, HostsName: "the key hosts",
 		WaitMax: conf.HTTP.WaitMax, WaitersMax: conf.HTTP.WaitersMax, BodyBytesMax: int64(conf.HTTP.BodyBytesMax),
 	}))
 }

@@ -257,7 +257,7 @@ func TestStartsThatFail(t *testing.T) {
 		want []string
 	}{
 		"address in use":        {[]string{"serve", "--db", "memory:", "--listen", address}, exitFailed, []string{"listen on " + address, "address already in use", "choose another port by --listen"}},
-		"database held":         {[]string{"serve", "--db", "sqlite:jobs.db", "--config", "short.yaml"}, exitFailed, []string{fmt.Sprintf("process %d on ", taken.Process.Pid), "holds "}},
+		"database held":         {[]string{"serve", "--db", "sqlite:jobs.db", "--config", "short.yaml"}, exitFailed, []string{fmt.Sprintf("godwit: process %d on ", taken.Process.Pid), "holds "}},
 		"database corrupt":      {[]string{"serve", "--db", "sqlite:corrupt.db"}, exitFailed, []string{"corrupt.db is no SQLite database"}},
 		"database unknown":      {[]string{"worker", "--db", "oracle:x"}, exitFailed, []string{"oracle"}},
 		"directory not there":   {[]string{"worker", "--db", "sqlite:no/such/a.db"}, exitFailed, []string{"check that its directory exists"}},

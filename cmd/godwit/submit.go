@@ -154,7 +154,7 @@ func (d *desk) submit(ctx context.Context, sub godwit.Submission) (godwit.Submit
 		err = e
 	}
 	if err != nil {
-		return godwit.SubmitAnswer{}, err
+		return godwit.SubmitAnswer{}, clashAsFlag(asFlags(d.flags.flags, err))
 	}
 	return answers[0], nil
 }

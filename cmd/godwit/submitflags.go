@@ -88,7 +88,7 @@ func (f *submitFlags) submission(cmd *cobra.Command, task string, args json.RawM
 	}
 	s.Options = o
 	if _, err := s.NewJob(time.Now()); err != nil {
-		return s, usageError{err}
+		return s, usageError{asFlags(f.flags, err)}
 	}
 	return s, nil
 }
@@ -104,7 +104,7 @@ func (f *submitFlags) options(cmd *cobra.Command) (godwit.SubmitOptions, error) 
 	var err error
 	if f.id != "" {
 		if o.ID, err = parseID(f.id); err != nil {
-			return o, err
+			return o, asFlags(f.flags, err)
 		}
 	}
 	if f.runAt != "" {

@@ -119,7 +119,8 @@ func openStore(ctx context.Context, conf *config.Config, log *slog.Logger) (godw
 		log.Info("godwit: waits for the database, which another process may hold", "db", config.Redacted(conf.DB))
 	})
 	defer slow.Stop()
-	return open.StoreWith(ctx, conf.DB, storeConfig(conf))
+	store, err := open.StoreWith(ctx, conf.DB, storeConfig(conf))
+	return store, ofDatabase("db", err)
 }
 
 // storeConfig makes the drivers' configuration of the binary's.
