@@ -26,5 +26,5 @@ fi
 sh ../internal/pgtest/install.sh || echo "bench: without PostgreSQL" >&2
 
 if [ -f node/package.json ] && command -v npm >/dev/null; then
-	npm ci --prefix node --no-audit --no-fund || echo "bench: without the peers of Node" >&2
+	npm install --prefix node --no-save --no-audit --no-fund || echo "bench: without the peers of Node" >&2
 fi
