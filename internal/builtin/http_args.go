@@ -43,7 +43,14 @@ type HTTPArgs struct {
 // UnmarshalJSON refuses fields that there are not.
 func (a *HTTPArgs) UnmarshalJSON(data []byte) error {
 	type plain HTTPArgs
-	return decodeStrict(data, (*plain)(a), "method", "url", "headers", "body", "body_encoding", "timeout")
+	if err := decodeStrict(data, (*plain)(a), "method", "url", "headers", "body", "body_encoding", "timeout"); err != nil {
+		return err
+	}
+	var given struct{ Timeout *Duration }
+	if err := json.Unmarshal(data, &given); err == nil && given.Timeout != nil && *given.Timeout == 0 {
+		return errors.New("timeout must be more than 0s (leave it out for the default)")
+	}
+	return nil
 }
 
 // HeaderValues are the values of a header: in JSON a text, or a list of texts. An empty list takes a default header away.
@@ -158,6 +165,8 @@ func (c *caller) url(raw string) (*url.URL, error) {
 // checkURL checks an address of a job or of a redirect.
 func (c *caller) checkURL(u *url.URL) error {
 	switch {
+	case u.Scheme == "":
+		return errors.New("url must begin with http:// or https://, got neither")
 	case u.Scheme != "http" && u.Scheme != "https":
 		return fmt.Errorf("url must begin with http:// or https://, got %s", quoteShort(u.Scheme+":"))
 	case u.User != nil:

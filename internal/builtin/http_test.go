@@ -349,6 +349,8 @@ func TestHTTPArgumentsAreChecked(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`{"url":"http://a","header":{}}`:       `"header" is no field (did you mean "headers"?)`,
+		`{"url":"http://a","timeout":"0s"}`:    `timeout must be more than 0s (leave it out for the default)`,
+		`{"url":"http://a","timeout":"soon"}`:  `timeout must be a duration such as "150ms", got "soon"`,
 		`{"url":"http://a","timeout":5}`:       `timeout must be a duration such as "150ms"`,
 		`{"url":5}`:                            `url must be a text, got number`,
 		`[]`:                                   `must be an object`,
@@ -374,6 +376,7 @@ func TestHTTPArgumentsAreChecked(t *testing.T) {
 		`{"url":"http://a","body":"***","body_encoding":"base64"}`:                `body must be base64, as body_encoding says`,
 		`{"url":"http://a","body":{},"body_encoding":"base64"}`:                   `body must be a text when body_encoding is given`,
 		`{"url":"http://a","timeout":"2m"}`:                                       `timeout must be more than 0s and at most 1m0s, got 2m0s`,
+		`{"url":"x"}`:                                                             `url must begin with http:// or https://, got neither`,
 		`{"url":"http://a","timeout":"-1s"}`:                                      `timeout must be more than 0s`,
 	} {
 		var a HTTPArgs

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/godwit-go/godwit/internal/suggest"
@@ -32,7 +33,22 @@ func decodeStrict(data []byte, into any, known ...string) error {
 	if errors.As(err, &wrong) {
 		return fmt.Errorf("%s must be %s, got %s", wrong.Field, kindName(wrong.Type), wrong.Value)
 	}
+	var text notDuration
+	if errors.As(err, &text) {
+		return fmt.Errorf("%s %w", durationField(reflect.TypeOf(into).Elem()), err)
+	}
 	return err
+}
+
+// durationField names the field of a struct that is a duration, of which there is one.
+func durationField(t reflect.Type) string {
+	for i := range t.NumField() {
+		if t.Field(i).Type == reflect.TypeFor[Duration]() {
+			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			return name
+		}
+	}
+	return "a field"
 }
 
 // kindName names a type as JSON does.

@@ -20,10 +20,17 @@ type Duration time.Duration
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("must be a duration such as \"150ms\": %w", err)
+		return notDuration(text)
 	}
 	*d = Duration(v)
 	return nil
+}
+
+// notDuration is a text that is no duration. Who decodes it knows its field.
+type notDuration string
+
+func (n notDuration) Error() string {
+	return `must be a duration such as "150ms", got ` + quoteShort(string(n))
 }
 
 // MarshalText writes the text.
@@ -34,10 +41,30 @@ type SleepArgs struct {
 	For Duration `json:"for"` // up to [SleepMax]
 }
 
+// UnmarshalJSON refuses fields that there are not.
+func (a *SleepArgs) UnmarshalJSON(data []byte) error {
+	type plain SleepArgs
+	err := decodeStrict(data, (*plain)(a), "for")
+	if err == nil && (a.For < 0 || time.Duration(a.For) > SleepMax) {
+		err = fmt.Errorf("for must be from 0s to %s, got %s", SleepMax, time.Duration(a.For))
+	}
+	return err
+}
+
 // FailArgs are the arguments of fail.
 type FailArgs struct {
 	Times   int    `json:"times"`   // attempts that fail; then it succeeds
 	Message string `json:"message"` // of the error. Defaults to one that says so
+}
+
+// UnmarshalJSON refuses fields that there are not.
+func (a *FailArgs) UnmarshalJSON(data []byte) error {
+	type plain FailArgs
+	err := decodeStrict(data, (*plain)(a), "times", "message")
+	if err == nil && a.Times < 0 {
+		err = fmt.Errorf("times must be at least 0, got %d", a.Times)
+	}
+	return err
 }
 
 // The tasks.
@@ -59,11 +86,7 @@ func echo(_ context.Context, args json.RawMessage) (json.RawMessage, error) { re
 
 // sleep takes its time.
 func sleep(ctx context.Context, args SleepArgs) (SleepArgs, error) {
-	d := time.Duration(args.For)
-	if d < 0 || d > SleepMax {
-		return args, godwit.Permanent(fmt.Errorf("for must be between 0s and %s, got %s", SleepMax, d))
-	}
-	timer := time.NewTimer(d)
+	timer := time.NewTimer(time.Duration(args.For))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -3,8 +3,8 @@ package builtin_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,14 +62,32 @@ func TestSleepTakesItsTime(t *testing.T) {
 	})
 }
 
-func TestSleepRefusesWhatIsOutOfBounds(t *testing.T) {
+func TestSleepAndFailRefuseWhatTheyDoNotKnow(t *testing.T) {
 	with(t, func(ctx context.Context, c *godwit.Client) {
-		p, err := builtin.Sleep.Submit(ctx, c, builtin.SleepArgs{For: builtin.Duration(2 * time.Hour)}, godwit.SubmitOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := p.Await(ctx); !errors.Is(err, &godwit.Error{Code: godwit.CodePermanent}) {
-			t.Errorf("got %v, want a permanent failure", err)
+		for _, wrong := range []struct{ task, args, want string }{
+			{"sleep", `{"for":"2h"}`, "for must be from 0s to 1h0m0s, got 2h0m0s"},
+			{"sleep", `{"for":"-1s"}`, "for must be from 0s to 1h0m0s, got -1s"},
+			{"sleep", `{"for":"soon"}`, `for must be a duration such as "150ms", got "soon"`},
+			{"sleep", `{"for":5}`, `for must be a duration such as "150ms", got number`},
+			{"sleep", `{"four":"5s"}`, `"four" is no field (did you mean "for"?)`},
+			{"sleep", `"5s"`, "must be an object"},
+			{"fail", `{"times":-1}`, "times must be at least 0, got -1"},
+			{"fail", `{"tims":2}`, `"tims" is no field (did you mean "times"?)`},
+			{"fail", `{"times":"2"}`, "times must be a whole number, got string"},
+			{"fail", `null`, "must be an object"},
+		} {
+			answers, err := c.SubmitAll(ctx, []godwit.Submission{c.RawJob(wrong.task, 1, json.RawMessage(wrong.args), godwit.SubmitOptions{})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			outcomes, err := c.AwaitOutcomes(ctx, []godwit.ID{answers[0].ID})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := outcomes[0].Failure
+			if f == nil || f.Code != godwit.CodeUndecodable || !strings.HasSuffix(f.Message, wrong.want) {
+				t.Errorf("%s %s: %+v, want %s", wrong.task, wrong.args, f, wrong.want)
+			}
 		}
 	})
 }
