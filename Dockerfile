@@ -1,4 +1,6 @@
-# docker build -t godwit . && docker run -p 127.0.0.1:8080:8080 -v godwit:/data godwit
+# docker build -t godwit . && docker run --stop-timeout 45 -p 127.0.0.1:8080:8080 -v godwit:/data godwit
+# Running jobs have 30 s to end at a stop (--grace), and Docker kills after 10 s unless it is told otherwise: --stop-timeout 45 at the
+# start, or docker stop -t 45.
 FROM golang:1.26-alpine AS build
 RUN apk add --no-cache ca-certificates tzdata && mkdir /data && chown 65532:65532 /data
 WORKDIR /src
