@@ -79,6 +79,7 @@ func newRoot() *cobra.Command {
 		inGroup(groupClient, newDoctor()),
 		inGroup(groupClient, newBackup()),
 		inGroup(groupClient, newMigrate()),
+		inGroup(groupClient, newCopy()),
 		newVersion(),
 	)
 	root.InitDefaultHelpCmd()

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/godwit-go/godwit/internal/doctor"
+	"github.com/godwit-go/godwit/postgres"
+	"github.com/godwit-go/godwit/sqlite"
+)
+
+func newCopy() *cobra.Command {
+	f := &clientFlags{}
+	var from string
+	cmd := &cobra.Command{
+		Use:   "copy --from sqlite:PATH --to postgres://...",
+		Short: "Move the jobs of an SQLite file into an empty PostgreSQL schema",
+		Long: `copy writes everything that the file holds into a schema that is empty or not there yet: jobs in every state with their arguments, results,
+attempts, log lines, items, progress, keys, children and waits, pauses, and what is known of pruned jobs. Ids and times stay as they are.
+
+Stop what works with the file first; while a process holds it copy refuses. Jobs that ran when a process was killed go back as after any kill: they are
+ready again, or scheduled after a crash delay, with one more crash; a job that waited for others goes on waiting.
+
+All comes in one transaction, which is checked before it is committed: until then nobody sees anything, and a copy that was cut off leaves nothing
+behind and is just started again. Afterwards work with PostgreSQL alone: the file still has the jobs, and they would run in both.`,
+		Example: "  godwit copy --from sqlite:godwit.db --to postgres://godwit@db.internal/app",
+		Args:    cobra.NoArgs,
+	}
+	cmd.Flags().StringVar(&from, "from", "", "the file to copy, as sqlite:PATH (`URL`)")
+	cmd.Flags().StringVar(&f.db, "to", "", "the database to copy into, as postgres://user@host/database (`URL`)")
+	bindSchema(cmd, &f.schema)
+	f.bindOutput(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		path, config, err := f.checkCopy(from)
+		if err != nil {
+			return err
+		}
+		jobs, err := copyJobs(cmd.Context(), path, config)
+		var stop stopped
+		switch {
+		case errors.As(context.Cause(cmd.Context()), &stop) && err != nil:
+			return stop
+		case err != nil:
+			return failure{err, codeOf(err)}
+		}
+		return printCopy(newPrinter(cmd, f.output), copyForm{jobs, from, redacted(f.db), config.Schema})
+	}
+	return cmd
+}
+
+// checkCopy gives the file to copy and how to reach the database.
+func (f *clientFlags) checkCopy(from string) (path string, config postgres.Config, err error) {
+	if err := oneOf("output", f.output, formatTable, formatJSON); err != nil {
+		return "", config, err
+	}
+	path, isFile := doctor.SQLitePath(from)
+	if !isFile || !isPostgres(f.db) {
+		return "", config, usagef("copy goes from --from sqlite:PATH to --to postgres://user@host/database, got %s and %s (copy a file to a file by godwit backup)",
+			quoteShort(redacted(from)), quoteShort(redacted(f.db)))
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", config, fmt.Errorf("look at %s: %w", path, err)
+	}
+	config, err = postgresConfig(f.db, f.schema)
+	config.Migrate = postgres.MigrateUp
+	return path, config, err
+}
+
+func copyJobs(ctx context.Context, path string, config postgres.Config) (jobs int, err error) {
+	store, err := sqlite.Open(ctx, sqlite.Config{Path: path, LockWait: lockWait})
+	if err != nil {
+		return 0, explainLocked(ctx, path, true, err)
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := store.Check(ctx); err != nil {
+		return 0, err
+	}
+	return postgres.Import(ctx, config, func(to func(string, []string, [][]any) error) error { return store.Export(ctx, to) })
+}
+
+type copyForm struct {
+	Jobs   int    `json:"jobs"`
+	From   string `json:"from"`
+	To     string `json:"to"`
+	Schema string `json:"schema"`
+}
+
+func printCopy(p *printer, form copyForm) error {
+	if p.json {
+		return p.object(form)
+	}
+	p.note("work with PostgreSQL alone from now on: the jobs of %s would run in both", form.From)
+	_, err := fmt.Fprintf(p.out, "%s copied from %s into schema %s of %s\n", count(form.Jobs, "job", "jobs"), form.From, form.Schema, form.To)
+	return err
+}
