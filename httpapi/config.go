@@ -26,6 +26,7 @@ const (
 	pollIntervalUnwatched = time.Second     // of who waits for a change of a store that tells none
 	pollIntervalWatched   = 5 * time.Second // ... of one that tells
 	readyTimeout          = 2 * time.Second
+	writeFailureKept      = 30 * time.Second // for which a write that failed makes the server not ready
 	retryAfter            = "1"              // seconds
 	actTimeout            = 30 * time.Second // for a call, waits aside
 	itemsPageBytes        = 8 << 20          // of a page of items, after which it ends

@@ -2,6 +2,8 @@ package httpapi
 
 import "net/http"
 
+const WriteFailureKept = writeFailureKept
+
 // Patterns lists the routes of a handler.
 func Patterns(h http.Handler) []string {
 	s, ok := h.(*server)

@@ -10,7 +10,9 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/godwit-go/godwit"
@@ -177,4 +179,40 @@ func TestOnSQLite(t *testing.T) {
 	}
 	b.want(t, http.StatusNoContent, http.MethodDelete, "/v1/jobs/"+late, "")
 	b.want(t, http.StatusGone, http.MethodGet, "/v1/jobs/"+late, "")
+}
+
+// fullStore answers reads and, while it is full, refuses submissions.
+type fullStore struct {
+	godwit.Store
+	full atomic.Bool
+}
+
+func (s *fullStore) Submit(ctx context.Context, jobs []godwit.NewJob) ([]godwit.SubmitAnswer, error) {
+	if s.full.Load() {
+		return nil, &godwit.Error{Code: godwit.CodeUnavailable, Message: "the disk is full"}
+	}
+	return s.Store.Submit(ctx, jobs)
+}
+
+func TestAStoreThatTakesNothingMoreIsNotReady(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &fullStore{Store: model.New(model.Config{})}
+		b := setupOn(t, store, httpapi.Config{})
+		b.want(t, http.StatusOK, http.MethodGet, "/readyz", "")
+		store.full.Store(true)
+		b.want(t, http.StatusServiceUnavailable, http.MethodPost, "/v1/tasks/echo", "1")
+		b.want(t, http.StatusUnprocessableEntity, http.MethodPost, "/v1/tasks/echo?delay=-1s", "1")
+		b.want(t, http.StatusOK, http.MethodGet, "/v1/jobs", "")
+		problem := b.want(t, http.StatusServiceUnavailable, http.MethodGet, "/readyz", "")
+		if detail := text(t, problem, "detail"); !strings.Contains(detail, "does not write") {
+			t.Errorf("it says %q", detail)
+		}
+		time.Sleep(httpapi.WriteFailureKept) // of virtual time
+		b.want(t, http.StatusOK, http.MethodGet, "/readyz", "")
+		b.want(t, http.StatusServiceUnavailable, http.MethodPost, "/v1/tasks/echo", "1")
+		store.full.Store(false)
+		b.want(t, http.StatusAccepted, http.MethodPost, "/v1/tasks/echo", "1")
+		b.want(t, http.StatusOK, http.MethodGet, "/readyz", "")
+	})
 }

@@ -59,7 +59,13 @@ func health(context.Context, *request, none) (*answer, error) {
 	return &answer{body: statusOK}, nil
 }
 
-// ready answers when the store does, and nothing else keeps the process from serving.
+// notReadyError is why the process says of itself that it cannot serve: during a stop that is as it should be.
+type notReadyError struct{ err error }
+
+func (e *notReadyError) Error() string { return e.err.Error() }
+func (e *notReadyError) Unwrap() error { return e.err }
+
+// ready answers when the store does, took what was last to be written, and nothing else keeps the process from serving.
 func ready(ctx context.Context, r *request, _ none) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -68,8 +74,11 @@ func ready(ctx context.Context, r *request, _ none) (*answer, error) {
 	}
 	if r.s.config.Ready != nil {
 		if err := r.s.config.Ready(ctx); err != nil {
-			return nil, &godwit.Error{Code: godwit.CodeUnavailable, Message: "the server is not ready", Err: err}
+			return nil, &godwit.Error{Code: godwit.CodeUnavailable, Message: "the server is not ready", Err: &notReadyError{err}}
 		}
+	}
+	if r.s.writes.failedLately(r.s.client.Now()) {
+		return nil, &godwit.Error{Code: godwit.CodeUnavailable, Message: "the store reads but does not write: the last submission or change was refused"}
 	}
 	return &answer{body: statusOK}, nil
 }

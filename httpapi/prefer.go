@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -27,7 +28,7 @@ func parsePrefer(h http.Header, bound time.Duration) preference {
 			p.async = true
 		case "wait":
 			seconds, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 31)
-			if err != nil || seen {
+			if err != nil && !errors.Is(err, strconv.ErrRange) || seen { // a number out of range is a long wait
 				continue
 			}
 			seen = true

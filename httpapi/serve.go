@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -83,6 +84,7 @@ func (s *server) observed(w http.ResponseWriter, route string, do func() (*answe
 	start := time.Now()
 	o := Observation{Route: route}
 	a, err := s.guarded(route, do)
+	s.writes.tell(route, err, s.client.Now())
 	if err != nil {
 		p := s.explain(route, err)
 		o.Status, o.Code = p.Status, p.Code
@@ -114,7 +116,11 @@ func (s *server) explain(route string, err error) *wire.Problem {
 	}
 	p := problemOf(err)
 	if p.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
-		s.config.Logger.Error("httpapi: answer", "route", route, "status", p.Status, "err", err)
+		level, notReady := slog.LevelError, (*notReadyError)(nil)
+		if errors.As(err, &notReady) {
+			level = slog.LevelDebug
+		}
+		s.config.Logger.Log(context.Background(), level, "httpapi: answer", "route", route, "status", p.Status, "err", err)
 	}
 	return p
 }

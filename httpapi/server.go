@@ -18,6 +18,7 @@ type server struct {
 	hosts     []string      // names by which it may be called
 	changes   *changes
 	stops     stops
+	writes    writes
 	bodyBytes atomic.Int64 // of bodies in memory
 }
 

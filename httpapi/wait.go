@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -38,8 +39,8 @@ func (r *request) awaitEnd(id godwit.ID) (waited bool, err error) {
 	ctx, cancel := r.waiting()
 	defer cancel()
 	_, err = r.s.client.AwaitOutcomes(ctx, []godwit.ID{id})
-	if err != nil && ctx.Err() != nil {
-		return true, nil
+	if err != nil && ctx.Err() != nil { // the time was over, or the wait was cut short: the server stops, or who waits has gone
+		return errors.Is(ctx.Err(), context.DeadlineExceeded), nil
 	}
 	return true, err
 }

@@ -66,7 +66,7 @@ func TestWaitsAreBounded(t *testing.T) {
 		"wait=3, wait=9":                   3 * time.Second,
 		"wait=-1":                          0,
 		"wait=soon, handling=lenient":      0,
-		"wait=99999999999999999999":        0,
+		"wait=99999999999999999999":        30 * time.Second,
 		"wait=0":                           0,
 		"respond-async":                    0,
 	} {
@@ -91,8 +91,8 @@ func TestWaitersAreBounded(t *testing.T) {
 		b := setup(t, httpapi.Config{WaitersMax: 1})
 		id := text(t, b.want(t, http.StatusAccepted, http.MethodPost, "/v1/tasks/block", "1"), "id")
 		ctx, stop := context.WithCancel(t.Context())
-		answered := make(chan int, 1)
-		go func() { answered <- b.send(ctx, http.MethodGet, "/v1/jobs/"+id, "", "Prefer: wait=20").Code }()
+		answered := make(chan *httptest.ResponseRecorder, 1)
+		go func() { answered <- b.send(ctx, http.MethodGet, "/v1/jobs/"+id, "", "Prefer: wait=20") }()
 		synctest.Wait()
 
 		start := time.Now()
@@ -103,8 +103,8 @@ func TestWaitersAreBounded(t *testing.T) {
 			}
 		}
 		stop()
-		if code := <-answered; code != http.StatusOK {
-			t.Errorf("stopping: answered %d", code)
+		if w := <-answered; w.Code != http.StatusOK || w.Header().Get("Retry-After") == "" || w.Header().Get("Preference-Applied") != "" {
+			t.Errorf("stopping: answered %d, %v", w.Code, w.Header())
 		}
 		if n := httpapi.Waiters(b.Handler); n != 0 {
 			t.Errorf("%d places are still taken", n)

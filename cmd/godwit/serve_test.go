@@ -203,6 +203,9 @@ func TestServeIsNotReadyWhileItStopsAndAnswersWhoWaits(t *testing.T) {
 		t.Errorf("who waited got %v", job)
 	}
 	s.ends()
+	if strings.Contains(s.log.String(), "level=ERROR") {
+		t.Errorf("a stop in good order logs errors: %s", s.log)
+	}
 }
 
 // TestStopAnswersWhoWaitsForAJobThatGoesBack stops a server with a waiter that would wait for a minute.
