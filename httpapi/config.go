@@ -31,6 +31,7 @@ const (
 	actTimeout            = 30 * time.Second // for a call, waits aside
 	itemsPageBytes        = 8 << 20          // of a page of items, after which it ends
 	emptyBytesMax         = 4 << 10          // of a body where none is needed
+	bodyBytesMin          = 512              // of the memory for a body, which grows with it
 	writeTimeout          = 30 * time.Second // for an answer to be taken, and
 	writeTimeoutPerMiB    = 10 * time.Second // for each MiB of it
 )
@@ -69,8 +70,8 @@ type Config struct {
 	// WaitersMax bounds the requests that wait at a time; further ones are answered at once, with a Retry-After. Defaults to
 	// [WaitersMaxDefault].
 	WaitersMax int
-	// BodyBytesMax bounds the bytes of request bodies held in memory at a time, over all requests; a request over it is answered 429.
-	// Defaults to [BodyBytesMaxDefault].
+	// BodyBytesMax bounds the memory that holds request bodies at a time, over all requests; a request over it is answered 429. The
+	// process takes about twice as much at the worst, as what was let go is collected later. Defaults to [BodyBytesMaxDefault].
 	BodyBytesMax int64
 }
 

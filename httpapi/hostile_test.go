@@ -216,3 +216,20 @@ func TestAStoreThatTakesNothingMoreIsNotReady(t *testing.T) {
 		b.want(t, http.StatusOK, http.MethodGet, "/readyz", "")
 	})
 }
+
+// A body whose length is not told is read into memory that doubles: what counts is that memory.
+func TestTheMemoryOfBodiesCountsNotTheirLength(t *testing.T) {
+	t.Parallel()
+	b := setup(t, httpapi.Config{BodyBytesMax: 1000})
+	for size, want := range map[int]int{400: http.StatusAccepted, 600: http.StatusTooManyRequests} {
+		body := io.MultiReader(strings.NewReader(`"` + strings.Repeat("x", size) + `"`)) // whose length net/http does not know
+		w := httptest.NewRecorder()
+		b.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/tasks/echo", body))
+		if w.Code != want {
+			t.Errorf("%d bytes: answered %d, want %d", size, w.Code, want)
+		}
+	}
+	if n := httpapi.BodyBytes(b.Handler); n != 0 {
+		t.Errorf("%d bytes are still held", n)
+	}
+}

@@ -212,20 +212,55 @@ func (r *request) read(in any) error {
 	return decodeStrict(data, in)
 }
 
+// readAll reads a body into memory whose size counts, not only what has come: room for more of it is memory too.
 func (r *request) readAll(bound int64) ([]byte, error) {
-	body, err := r.bounded(bound)
-	if err != nil {
+	if err := r.refuseLong(bound); err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(body)
-	return data, bodyError(err)
+	body := http.MaxBytesReader(r.w, r.Body, bound)
+	most := bound + 1 // a byte for the end to be seen
+	if r.ContentLength >= 0 {
+		most = r.ContentLength + 1
+	}
+	var data []byte
+	for {
+		if len(data) == cap(data) {
+			if int64(len(data)) == most {
+				most = bound + 1
+			}
+			size := min(max(2*int64(cap(data)), bodyBytesMin), most)
+			if err := r.hold(size); err != nil {
+				return nil, err
+			}
+			more := make([]byte, len(data), size)
+			copy(more, data)
+			_ = r.hold(-int64(cap(data))) // giving back is never refused
+			data = more
+		}
+		n, err := body.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if errors.Is(err, io.EOF) {
+			return data, nil
+		}
+		if err != nil {
+			return nil, bodyError(err)
+		}
+	}
 }
 
-// bounded gives the body, which ends with an error at the bound, or when bodies of all requests together are over theirs. One that says
-// that it is over the bound is refused before it is sent, when its sender waits for that (Expect: 100-continue).
-func (r *request) bounded(bound int64) (io.Reader, error) {
+// refuseLong refuses a body that says that it is over the bound before it is sent, when its sender waits for that (Expect: 100-continue).
+func (r *request) refuseLong(bound int64) error {
 	if r.ContentLength > bound {
-		return nil, bodyError(&http.MaxBytesError{Limit: bound})
+		return bodyError(&http.MaxBytesError{Limit: bound})
+	}
+	return nil
+}
+
+// bounded gives a body that is read part by part. It ends with an error at the bound, or when bodies of all requests together are over
+// theirs.
+func (r *request) bounded(bound int64) (io.Reader, error) {
+	if err := r.refuseLong(bound); err != nil {
+		return nil, err
 	}
 	return &countedBody{r: r, body: http.MaxBytesReader(r.w, r.Body, bound)}, nil
 }
@@ -237,11 +272,19 @@ type countedBody struct {
 
 func (b *countedBody) Read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
-	b.r.held += int64(n)
-	if b.r.s.bodyBytes.Add(int64(n)) > b.r.s.config.BodyBytesMax {
-		return n, &godwit.Error{Code: CodeTooBusy, Message: "too many requests with large bodies are under way (try again)"}
+	if full := b.r.hold(int64(n)); full != nil {
+		return n, full
 	}
 	return n, err
+}
+
+// hold counts bytes that the request holds in memory, and refuses those that are too many.
+func (r *request) hold(n int64) error {
+	r.held += n
+	if r.s.bodyBytes.Add(n) > r.s.config.BodyBytesMax && n > 0 {
+		return &godwit.Error{Code: CodeTooBusy, Message: "too many requests with large bodies are under way (try again)"}
+	}
+	return nil
 }
 
 // letGo gives back what the body held. It is safe twice.
