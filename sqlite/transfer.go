@@ -44,7 +44,7 @@ var exported = []struct{ table, columns, from string }{
 }
 
 // exportRows is how many rows are handed over at a time.
-const exportRows = 500
+const exportRows = 200
 
 // Export hands over everything that the file holds, for a store of another kind: some rows of a table at a time, as int64, string, []byte and
 // nil, each table's columns in the same order. First it takes the jobs from the sessions that have died, as Rescue does; it refuses while one
