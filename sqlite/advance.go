@@ -3,8 +3,6 @@ package sqlite
 import (
 	"context"
 
-	zs "zombiezen.com/go/sqlite"
-
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/states"
 )
@@ -30,7 +28,7 @@ func (s *Store) Advance(ctx context.Context, limit int) (godwit.AdvanceAnswer, e
 			return answer, err
 		}
 		answer.More = answer.Ready == limit || answer.Expired == limit || answer.Cancelled == limit
-		err = u.c.query("SELECT 1 FROM godwit_cascades LIMIT 1", func(*zs.Stmt) error {
+		err = u.c.query("SELECT 1 FROM godwit_cascades LIMIT 1", func(*row) error {
 			answer.More = true
 			return nil
 		})
@@ -49,7 +47,7 @@ func (u *unit) chosen(sql string, args ...any) ([]godwit.ID, error) {
 		return nil, err
 	}
 	var ids []godwit.ID
-	err := u.c.query(sql, func(s *zs.Stmt) error {
+	err := u.c.query(sql, func(s *row) error {
 		ids = append(ids, columnID(s, 0))
 		return nil
 	}, args...)
@@ -66,7 +64,10 @@ func (u *unit) comeDue(limit int) (int, error) {
 		return 0, err
 	}
 	for _, id := range ids {
-		j := u.jobs[id]
+		j, err := u.pointed("godwit_places", id, scheduled, scheduled)
+		if err != nil {
+			return 0, err
+		}
 		if err := u.apply(states.Decide(states.OpComeDue, u.place(j), states.Due), j, nil, nil); err != nil {
 			return 0, err
 		}
@@ -81,7 +82,13 @@ func (u *unit) passDeadlines(limit int) (int, error) {
 		return 0, err
 	}
 	for _, id := range ids {
-		j := u.jobs[id]
+		j, err := u.pointed("godwit_places", id, scheduled, waiting)
+		if err != nil {
+			return 0, err
+		}
+		if j.kind == running {
+			return 0, damagedJob("godwit_places", id, "runs and is among those that do not")
+		}
 		last, err := u.shownFailure(j)
 		if err != nil {
 			return 0, err
@@ -101,7 +108,7 @@ func (u *unit) cascade(limit int) (int, error) {
 	}
 	type pair struct{ parent, child godwit.ID }
 	var noted, pairs []pair // the second of a noted one is the last child taken
-	err := u.c.query("SELECT parent, after FROM godwit_cascades ORDER BY parent", func(s *zs.Stmt) error {
+	err := u.c.query("SELECT parent, after FROM godwit_cascades ORDER BY parent", func(s *row) error {
 		noted = append(noted, pair{columnID(s, 0), columnID(s, 1)})
 		return nil
 	})
@@ -140,8 +147,8 @@ func (u *unit) nextAt() (int64, error) {
 		"SELECT run_at FROM godwit_places INDEXED BY godwit_places_scheduled WHERE place = 1 ORDER BY run_at LIMIT 1",
 		"SELECT deadline FROM godwit_places INDEXED BY godwit_places_deadline WHERE deadline <> 0 AND place <> 3 ORDER BY deadline LIMIT 1",
 	} {
-		err := u.c.query(sql, func(s *zs.Stmt) error {
-			if at := s.ColumnInt64(0); next == 0 || at < next {
+		err := u.c.query(sql, func(s *row) error {
+			if at := columnMicros(s, 0); next == 0 || at < next {
 				next = at
 			}
 			return nil
@@ -184,7 +191,11 @@ func (u *unit) prune(limit int) (godwit.PruneAnswer, error) {
 		return answer, err
 	}
 	for _, id := range ids {
-		if err := u.pruneOne(u.jobs[id], &answer); err != nil {
+		j, err := u.pointed("godwit_finished", id, succeeded, pruned)
+		if err != nil {
+			return answer, err
+		}
+		if err := u.pruneOne(j, &answer); err != nil {
 			return answer, err
 		}
 	}
@@ -204,8 +215,8 @@ func (u *unit) remnants(limit int) ([]remnant, error) {
 		" UNION ALL SELECT * FROM (SELECT id, until, 1 FROM godwit_pruned WHERE id > ?1 ORDER BY id LIMIT ?2))" +
 		" ORDER BY id LIMIT ?2"
 	var list []remnant
-	err := u.c.query(sql, func(s *zs.Stmt) error {
-		list = append(list, remnant{columnID(s, 0), s.ColumnInt64(1), s.ColumnInt64(2) != 0})
+	err := u.c.query(sql, func(s *row) error {
+		list = append(list, remnant{columnID(s, 0), columnMicros(s, 1), s.ColumnInt64(2) != 0})
 		return nil
 	}, u.store.pruneCursor, limit)
 	return list, err

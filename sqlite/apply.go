@@ -3,8 +3,6 @@ package sqlite
 import (
 	"slices"
 
-	zs "zombiezen.com/go/sqlite"
-
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/states"
 )
@@ -100,7 +98,7 @@ func (u *unit) eachToCancel(parent, after godwit.ID, got func(id godwit.ID) bool
 	var ids []godwit.ID
 	const sql = "SELECT c.id FROM godwit_children c JOIN godwit_places p ON p.id = c.id" +
 		" WHERE c.parent = ? AND c.id > ? AND c.detached = 0 AND p.cancel_requested_at = 0 ORDER BY c.id"
-	err := u.c.query(sql, func(s *zs.Stmt) error {
+	err := u.c.query(sql, func(s *row) error {
 		ids = append(ids, columnID(s, 0))
 		return nil
 	}, parent, after)
@@ -122,7 +120,7 @@ func (u *unit) wake(settled *job) error {
 		return nil
 	}
 	var ids []godwit.ID
-	err := u.c.query("SELECT waiter FROM godwit_waits WHERE promise = ? ORDER BY waiter", func(s *zs.Stmt) error {
+	err := u.c.query("SELECT waiter FROM godwit_waits WHERE promise = ? ORDER BY waiter", func(s *row) error {
 		ids = append(ids, columnID(s, 0))
 		return nil
 	}, settled.id)
@@ -141,13 +139,13 @@ func (u *unit) wake(settled *job) error {
 }
 
 func (u *unit) wakeOne(id godwit.ID) error {
-	j, err := u.get(id)
+	j, err := u.pointed("godwit_waits", id, waiting, waiting)
 	if err != nil {
 		return err
 	}
 	pending := false
 	if !j.any {
-		err := u.c.query("SELECT 1 FROM godwit_waits WHERE waiter = ? LIMIT 1", func(*zs.Stmt) error {
+		err := u.c.query("SELECT 1 FROM godwit_waits WHERE waiter = ? LIMIT 1", func(*row) error {
 			pending = true
 			return nil
 		}, id)

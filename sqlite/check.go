@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	zs "zombiezen.com/go/sqlite"
-
 	"github.com/godwit-go/godwit"
 )
 
@@ -76,6 +74,11 @@ var invariants = []invariant{
 		"SELECT hex(id) FROM godwit_children WHERE id NOT IN (SELECT id FROM godwit_jobs)",
 	},
 	{
+		"what is kept as JSON can be read",
+		"SELECT hex(id) FROM godwit_jobs WHERE extra IS NOT NULL AND NOT json_valid(extra)" +
+			" UNION ALL SELECT hex(id) FROM godwit_sessions WHERE NOT json_valid(queues) OR NOT json_valid(tasks)",
+	},
+	{
 		"what hangs on a job has that job, and is counted",
 		"SELECT hex(job) FROM godwit_attempts WHERE job NOT IN (SELECT id FROM godwit_jobs)" +
 			" UNION ALL SELECT hex(job) FROM godwit_reports WHERE job NOT IN (SELECT id FROM godwit_jobs)" +
@@ -99,7 +102,7 @@ func (s *Store) Check(ctx context.Context) error {
 		var errs []error
 		for _, inv := range invariants {
 			n := 0
-			err := r.c.query(inv.query, func(s *zs.Stmt) error {
+			err := r.c.query(inv.query, func(s *row) error {
 				if n++; n <= findingsMax {
 					errs = append(errs, fmt.Errorf("not so: %s: %s", inv.rule, s.ColumnText(0)))
 				}
@@ -120,7 +123,7 @@ func (s *Store) Check(ctx context.Context) error {
 // pragmaCheck runs one of SQLite's own checks.
 func pragmaCheck(c *conn, pragma string) error {
 	var errs []error
-	err := c.query(pragma, func(s *zs.Stmt) error {
+	err := c.query(pragma, func(s *row) error {
 		if text := s.ColumnText(0); text != "ok" {
 			errs = append(errs, errors.New(text))
 		}

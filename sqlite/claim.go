@@ -5,8 +5,6 @@ import (
 	"context"
 	"slices"
 
-	zs "zombiezen.com/go/sqlite"
-
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/states"
 )
@@ -37,7 +35,10 @@ func (u *unit) claim(r godwit.ClaimRequest) (godwit.ClaimAnswer, error) {
 	row := states.Decide(states.OpClaim, states.Place(godwit.StateReady), 0)
 	answer.Jobs = make([]godwit.Job, 0, len(ids))
 	for _, id := range ids {
-		j := u.jobs[id]
+		j, err := u.pointed("godwit_places", id, ready, ready)
+		if err != nil {
+			return answer, err
+		}
 		j.startedAt, j.session, j.claimed = u.now, r.Session, true
 		if j.extra != nil && j.extra.While == godwit.UniqueUnstarted {
 			if err := u.letGo(j); err != nil {
@@ -106,7 +107,7 @@ func (k *cursor) fill(c *conn) error {
 	if k.over || len(k.spots) > 0 {
 		return nil
 	}
-	got := func(s *zs.Stmt) error {
+	got := func(s *row) error {
 		k.spots = append(k.spots, spot{s.ColumnInt64(0), s.ColumnInt64(1), columnID(s, 2)})
 		return nil
 	}

@@ -54,15 +54,15 @@ func (c *conn) prepareMulti(m *multi, n int) (*zs.Stmt, error) {
 	}
 	s, err := c.db.Prepare(m.sql(n))
 	if err != nil {
-		return nil, err
+		return nil, misfit(m.head, err)
 	}
 	c.multis[key] = s
 	return s, nil
 }
 
-// many runs m over n rows. bind binds row i from parameter p on and returns the parameter after it. row, if not nil, is called
+// many runs m over n rows. bind binds row i from parameter p on and returns the parameter after it. got, if not nil, is called
 // for each row that the statement answers.
-func (c *conn) many(m *multi, n int, bind func(s *zs.Stmt, p, i int) int, row func(s *zs.Stmt) error) error {
+func (c *conn) many(m *multi, n int, bind func(s *zs.Stmt, p, i int) int, got func(s *row) error) error {
 	done := 0
 	for _, size := range multiSizes {
 		for n-done >= size {
@@ -74,7 +74,7 @@ func (c *conn) many(m *multi, n int, bind func(s *zs.Stmt, p, i int) int, row fu
 			for i := range size {
 				p = bind(s, p, done+i)
 			}
-			if err := drain(s, row); err != nil {
+			if err := drain(s, m.head, got); err != nil {
 				return err
 			}
 			done += size
@@ -84,27 +84,31 @@ func (c *conn) many(m *multi, n int, bind func(s *zs.Stmt, p, i int) int, row fu
 }
 
 // manyIDs runs m over ids, one parameter each. first binds parameters that come before, and returns the next one.
-func (c *conn) manyIDs(m *multi, ids []godwit.ID, row func(s *zs.Stmt) error) error {
+func (c *conn) manyIDs(m *multi, ids []godwit.ID, got func(s *row) error) error {
 	return c.many(m, len(ids), func(s *zs.Stmt, p, i int) int {
 		s.BindBytes(p, ids[i][:])
 		return p + 1
-	}, row)
+	}, got)
 }
 
 // drain steps a bound statement to its end and resets it.
-func drain(s *zs.Stmt, row func(s *zs.Stmt) error) error {
+func drain(s *zs.Stmt, sql string, got func(s *row) error) error {
+	r := row{Stmt: s}
 	for {
 		has, err := s.Step()
 		if err != nil {
-			return err
+			return misfit(sql, err)
 		}
 		if !has {
 			return s.Reset()
 		}
-		if row == nil {
+		if got == nil {
 			continue
 		}
-		if err := row(s); err != nil {
+		if err = got(&r); err == nil && r.err != nil {
+			err = damaged(tableOf(sql), r.err)
+		}
+		if err != nil {
 			_ = s.Reset() // the row's error is the one to tell
 			return err
 		}
@@ -114,16 +118,16 @@ func drain(s *zs.Stmt, row func(s *zs.Stmt) error) error {
 // exec runs one statement.
 func (c *conn) exec(sql string, args ...any) error { return c.query(sql, nil, args...) }
 
-// query runs one statement and calls row for each row that it answers.
-func (c *conn) query(sql string, row func(s *zs.Stmt) error, args ...any) error {
+// query runs one statement and calls got for each row that it answers.
+func (c *conn) query(sql string, got func(s *row) error, args ...any) error {
 	s, err := c.db.Prepare(sql)
 	if err != nil {
-		return err
+		return misfit(sql, err)
 	}
 	for i, arg := range args {
 		bindAny(s, i+1, arg)
 	}
-	return drain(s, row)
+	return drain(s, sql, got)
 }
 
 func bindAny(s *zs.Stmt, p int, arg any) {
@@ -152,32 +156,6 @@ func bindID(s *zs.Stmt, p int, id *godwit.ID) {
 		return
 	}
 	s.BindBytes(p, id[:])
-}
-
-// columnID reads an id; NULL is the zero id.
-func columnID(s *zs.Stmt, col int) godwit.ID {
-	var id godwit.ID
-	s.ColumnBytes(col, id[:])
-	return id
-}
-
-// columnBlob reads bytes into memory of its own; nil when there are none.
-func columnBlob(s *zs.Stmt, col int) []byte {
-	n := s.ColumnLen(col)
-	if n == 0 {
-		return nil
-	}
-	b := make([]byte, n)
-	s.ColumnBytes(col, b)
-	return b
-}
-
-// columnFailure reads a failure from three columns; nil when its code is NULL.
-func columnFailure(s *zs.Stmt, col int) *godwit.Failure {
-	if s.ColumnType(col) == zs.TypeNull {
-		return nil
-	}
-	return &godwit.Failure{Code: godwit.Code(s.ColumnText(col)), Message: s.ColumnText(col + 1), Stack: s.ColumnText(col + 2)}
 }
 
 // bindFailure binds a failure to three parameters, NULL when it is nil.

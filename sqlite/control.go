@@ -2,9 +2,8 @@ package sqlite
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
-
-	zs "zombiezen.com/go/sqlite"
 
 	"github.com/godwit-go/godwit"
 )
@@ -54,10 +53,10 @@ func readControl(c *conn, known *laneCache) (*control, error) {
 		lanes: map[int64]*laneState{}, byName: map[laneName]*laneState{}, byQueue: map[string][]*laneState{},
 		pausedQueues: map[string]bool{}, pausedTasks: map[string]bool{}, sessions: map[godwit.ID]*session{},
 	}
-	err := c.query("SELECT id, queue, task, version, scheduled, ready, running, waiting, finished FROM godwit_lanes", func(s *zs.Stmt) error {
+	err := c.query("SELECT id, queue, task, version, scheduled, ready, running, waiting, finished FROM godwit_lanes", func(s *row) error {
 		l := &laneState{lane: known.put(scanLane(s))}
 		for k := scheduled; k <= succeeded; k++ {
-			l.count[k] = s.ColumnInt64(3 + int(k))
+			l.count[k] = columnNumber(s, 3+int(k))
 		}
 		ctl.addLane(l)
 		return nil
@@ -66,7 +65,7 @@ func readControl(c *conn, known *laneCache) (*control, error) {
 		return nil, err
 	}
 	for table, set := range map[string]map[string]bool{"godwit_paused_queues": ctl.pausedQueues, "godwit_paused_tasks": ctl.pausedTasks} {
-		err := c.query("SELECT name FROM "+table, func(s *zs.Stmt) error {
+		err := c.query("SELECT name FROM "+table, func(s *row) error {
 			set[s.ColumnText(0)] = true
 			return nil
 		})
@@ -78,8 +77,9 @@ func readControl(c *conn, known *laneCache) (*control, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ctl, c.query("SELECT max((SELECT coalesce(max(id), x'00') FROM godwit_jobs), (SELECT coalesce(max(id), x'00') FROM godwit_pruned))",
-		func(s *zs.Stmt) error {
+	return ctl, c.query("SELECT max((SELECT coalesce(max(id), zeroblob(16)) FROM godwit_jobs),"+
+		" (SELECT coalesce(max(id), zeroblob(16)) FROM godwit_pruned)) AS id",
+		func(s *row) error {
 			ctl.maxID = columnID(s, 0)
 			return nil
 		})
@@ -88,22 +88,22 @@ func readControl(c *conn, known *laneCache) (*control, error) {
 // eachSession reads the live sessions by id.
 func eachSession(c *conn, got func(*session)) error {
 	const sql = "SELECT id, lease, lease_until, started_at, host, pid, queues, tasks FROM godwit_sessions ORDER BY id"
-	return c.query(sql, func(s *zs.Stmt) error {
-		n := &session{leaseUntil: s.ColumnInt64(2), startedAt: s.ColumnInt64(3)}
+	return c.query(sql, func(s *row) error {
+		n := &session{leaseUntil: columnMicros(s, 2), startedAt: columnMicros(s, 3)}
 		n.ID, n.Lease = columnID(s, 0), duration(s.ColumnInt64(1))
 		n.Host, n.PID = s.ColumnText(4), s.ColumnInt(5)
-		if err := json.Unmarshal([]byte(s.ColumnText(6)), &n.Queues); err != nil {
-			return err
+		if json.Unmarshal([]byte(s.ColumnText(6)), &n.Queues) != nil {
+			s.fault(6, "of session %s cannot be read", n.ID)
 		}
-		if err := json.Unmarshal([]byte(s.ColumnText(7)), &n.Tasks); err != nil {
-			return err
+		if json.Unmarshal([]byte(s.ColumnText(7)), &n.Tasks) != nil {
+			s.fault(7, "of session %s cannot be read", n.ID)
 		}
 		got(n)
 		return nil
 	})
 }
 
-func scanLane(s *zs.Stmt) *lane {
+func scanLane(s *row) *lane {
 	return &lane{id: s.ColumnInt64(0), queue: s.ColumnText(1), task: s.ColumnText(2), version: s.ColumnInt(3)}
 }
 
@@ -114,13 +114,17 @@ func (ctl *control) addLane(l *laneState) {
 }
 
 // count moves the counter of a lane for jobs at a place.
-func (ctl *control) count(l *lane, at kind, by int64) {
+func (ctl *control) count(l *lane, at kind, by int64) error {
 	st := ctl.lanes[l.id]
+	if st == nil {
+		return damaged("godwit_lanes", fmt.Errorf("lane %d is not where it is looked for", l.id))
+	}
 	st.count[min(at, succeeded)] += by
 	if !st.touched {
 		st.touched = true
 		ctl.touched = append(ctl.touched, st)
 	}
+	return nil
 }
 
 // flush writes the counters that changed.
@@ -162,7 +166,7 @@ func heldReason(c *conn, l *lane) (godwit.Held, error) {
 		WHEN NOT EXISTS (SELECT 1 FROM godwit_capabilities c JOIN godwit_serves s ON s.session = c.session
 			WHERE c.task = ?2 AND ?3 BETWEEN c.min_version AND c.max_version AND s.queue = ?1) THEN 'unserved_queue'
 		ELSE '' END`
-	err := c.query(sql, func(s *zs.Stmt) error {
+	err := c.query(sql, func(s *row) error {
 		reason = godwit.Held(s.ColumnText(0))
 		return nil
 	}, l.queue, l.task, l.version)

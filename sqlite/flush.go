@@ -49,7 +49,9 @@ func (u *unit) flush() error {
 	p := plan{}
 	for _, j := range u.order {
 		if j.dirty {
-			u.plan(&p, j)
+			if err := u.plan(&p, j); err != nil {
+				return err
+			}
 		}
 	}
 	steps := []func(*plan) error{u.writeGone, u.writeBodies, u.writePlaces, u.writeFinished, u.writeHanging}
@@ -88,13 +90,10 @@ func (u *unit) hold(j *job) {
 }
 
 // plan sorts one job into what is to be written.
-func (u *unit) plan(p *plan, j *job) {
+func (u *unit) plan(p *plan, j *job) error {
 	u.hold(j)
-	if j.stored != none && j.stored != pruned {
-		u.ctl.count(j.storedLane, j.stored, -1)
-	}
-	if j.kind != none && j.kind != pruned {
-		u.ctl.count(j.lane, j.kind, 1)
+	if err := u.recount(j); err != nil {
+		return err
 	}
 	switch {
 	case j.stored == none && j.kind != none:
@@ -129,6 +128,20 @@ func (u *unit) plan(p *plan, j *job) {
 	default:
 		p.places = append(p.places, j)
 	}
+	return nil
+}
+
+// recount moves a job from the counters of where it was to those of where it is.
+func (u *unit) recount(j *job) error {
+	if j.stored != none && j.stored != pruned {
+		if err := u.ctl.count(j.storedLane, j.stored, -1); err != nil {
+			return err
+		}
+	}
+	if j.kind == none || j.kind == pruned {
+		return nil
+	}
+	return u.ctl.count(j.lane, j.kind, 1)
 }
 
 func (u *unit) writeGone(p *plan) error {

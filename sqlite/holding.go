@@ -3,8 +3,6 @@ package sqlite
 import (
 	"slices"
 
-	zs "zombiezen.com/go/sqlite"
-
 	"github.com/godwit-go/godwit"
 )
 
@@ -89,8 +87,8 @@ func readHolding(c *conn) (holding, error) {
 	if err != nil || underWay == 0 {
 		return h, err
 	}
-	err = c.query("SELECT session, id, place FROM godwit_places WHERE session IS NOT NULL", func(s *zs.Stmt) error {
-		h.put(held{columnID(s, 0), columnID(s, 1), kind(s.ColumnInt64(2))})
+	err = c.query("SELECT session, id, place FROM godwit_places WHERE session IS NOT NULL", func(s *row) error {
+		h.put(held{columnID(s, 0), columnID(s, 1), columnKind(s, 2, running, waiting)})
 		return nil
 	})
 	return h, err

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -206,34 +207,42 @@ var (
 	selectPruned = in("SELECT id, until FROM godwit_pruned WHERE id IN")
 )
 
-// scanCommon reads what unfinished and finished jobs have in common.
-func (j *job) scanCommon(s *zs.Stmt, lanes func(int64) (*lane, error)) error {
+// scanCommon reads what unfinished and finished jobs have in common; the kinds from low to high are those of the table.
+func (j *job) scanCommon(s *row, lanes func(int64) (*lane, error), low, high kind) error {
 	j.id = columnID(s, 0)
-	j.kind = kind(s.ColumnInt64(1))
+	j.kind = columnKind(s, 1, low, high)
 	var err error
 	if j.lane, err = lanes(s.ColumnInt64(2)); err != nil {
-		return err
+		return fmt.Errorf("job %s: %w", j.id, err)
 	}
 	j.stored, j.storedLane = j.kind, j.lane
-	j.runAt, j.deadline, j.run = s.ColumnInt64(3), s.ColumnInt64(4), s.ColumnInt64(5)
-	j.attempt, j.crashes = s.ColumnInt(6), s.ColumnInt(7)
-	j.releases, j.retries = s.ColumnInt(8), s.ColumnInt(9)
-	j.records, j.reported = s.ColumnInt64(10), s.ColumnInt64(11) != 0
-	j.startedAt, j.cancelRequestedAt = s.ColumnInt64(12), s.ColumnInt64(13)
+	j.runAt, j.deadline, j.run = columnMicros(s, 3), columnMicros(s, 4), columnNumber(s, 5)
+	j.attempt, j.crashes = columnCount(s, 6), columnCount(s, 7)
+	j.releases, j.retries = columnCount(s, 8), columnCount(s, 9)
+	j.records, j.reported = columnNumber(s, 10), s.ColumnInt64(11) != 0
+	j.startedAt, j.cancelRequestedAt = columnMicros(s, 12), columnMicros(s, 13)
 
-	j.priority, j.maxAttempts, j.maxCrashes = s.ColumnInt(bodyAt), s.ColumnInt(bodyAt+1), s.ColumnInt(bodyAt+2)
-	j.timeout = time.Duration(s.ColumnInt64(bodyAt + 3))
-	j.keepSucceeded, j.keepFailed = time.Duration(s.ColumnInt64(bodyAt+4)), time.Duration(s.ColumnInt64(bodyAt+5))
-	j.createdAt = s.ColumnInt64(bodyAt + 6)
+	j.priority, j.maxAttempts, j.maxCrashes = s.ColumnInt(bodyAt), columnCount(s, bodyAt+1), columnCount(s, bodyAt+2)
+	j.timeout = time.Duration(columnNumber(s, bodyAt+3))
+	j.keepSucceeded, j.keepFailed = time.Duration(columnNumber(s, bodyAt+4)), time.Duration(columnNumber(s, bodyAt+5))
+	j.createdAt = columnMicros(s, bodyAt+6)
+	if n := s.ColumnLen(bodyAt + 7); n != len(j.fingerprint) {
+		s.fault(bodyAt+7, "has %d bytes instead of %d", n, len(j.fingerprint))
+	}
 	s.ColumnBytes(bodyAt+7, j.fingerprint[:])
 	if s.ColumnType(bodyAt+8) != zs.TypeNull {
 		j.extra = &extra{}
-		return json.Unmarshal([]byte(s.ColumnText(bodyAt+8)), j.extra)
+		if json.Unmarshal([]byte(s.ColumnText(bodyAt+8)), j.extra) != nil {
+			s.fault(bodyAt+8, "cannot be read")
+		}
+	}
+	if s.err != nil {
+		return damaged("godwit_jobs", fmt.Errorf("job %s: %w", j.id, s.err))
 	}
 	return nil
 }
 
-func (j *job) scanPlace(s *zs.Stmt, args bool) {
+func (j *job) scanPlace(s *row, args bool) {
 	j.session = columnID(s, onlyAt)
 	j.cancelReason = s.ColumnText(onlyAt + 1)
 	j.holder = j.session
@@ -243,14 +252,10 @@ func (j *job) scanPlace(s *zs.Stmt, args bool) {
 	}
 }
 
-func (j *job) scanFinished(s *zs.Stmt, full bool) {
-	j.finishedAt, j.keepUntil = s.ColumnInt64(onlyAt), s.ColumnInt64(onlyAt+1)
+func (j *job) scanFinished(s *row, full bool) {
+	j.finishedAt, j.keepUntil = columnMicros(s, onlyAt), columnMicros(s, onlyAt+1)
 	j.failure = columnFailure(s, onlyAt+2)
 	if full {
 		j.args, j.result = columnPayload(s, endAt), columnPayload(s, endAt+2)
 	}
-}
-
-func columnPayload(s *zs.Stmt, col int) godwit.Payload {
-	return godwit.Payload{Encoding: s.ColumnText(col), Data: columnBlob(s, col+1)}
 }

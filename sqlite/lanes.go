@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	zs "zombiezen.com/go/sqlite"
 )
 
 // laneCache remembers what the numbers of lanes stand for, for the writer and the readers. A number is never used again while
@@ -45,12 +43,12 @@ func (k *laneCache) resolver(c *conn) func(int64) (*lane, error) {
 		if ok {
 			return l, nil
 		}
-		err := c.query("SELECT id, queue, task, version FROM godwit_lanes WHERE id = ?", func(s *zs.Stmt) error {
+		err := c.query("SELECT id, queue, task, version FROM godwit_lanes WHERE id = ?", func(s *row) error {
 			l = k.put(scanLane(s))
 			return nil
 		}, id)
 		if err == nil && l == nil {
-			err = fmt.Errorf("lane %d is not there", id)
+			err = damaged("godwit_lanes", fmt.Errorf("lane %d is not there", id))
 		}
 		return l, err
 	}

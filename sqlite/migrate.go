@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 
-	zs "zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"github.com/godwit-go/godwit"
@@ -47,7 +46,7 @@ func (s *Store) migrate() error {
 	}
 	if version > len(scripts) {
 		return &godwit.Error{
-			Code: godwit.CodeCorrupt, Field: "Path",
+			Code: godwit.CodeCorrupt,
 			Message: fmt.Sprintf("%s has schema version %d and this program knows versions up to %d (use the newer program that wrote it)",
 				s.path, version, len(scripts)),
 		}
@@ -103,7 +102,7 @@ func migrateOne(c *conn, script string, version int) error {
 // number reads one number.
 func number(c *conn, sql string, args ...any) (int64, error) {
 	var n int64
-	err := c.query(sql, func(s *zs.Stmt) error {
+	err := c.query(sql, func(s *row) error {
 		n = s.ColumnInt64(0)
 		return nil
 	}, args...)

@@ -30,11 +30,15 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, unusable(config.Path, err)
 	}
-	if err := checkHeader(path); err != nil { // before a lock file appears beside what is not ours
+	if err := checkFile(path); err != nil { // before a lock file appears beside what is not ours
 		return nil, err
 	}
 	lock, err := acquire(ctx, path, config.LockWait)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkLinks(path); err != nil { // it may have come since
+		_ = lock.release() // the first error is the one to tell
 		return nil, err
 	}
 	s := &Store{
@@ -78,7 +82,7 @@ func (s *Store) start(config Config) error {
 	}
 	s.group = groupcommit.New(groupcommit.Config{
 		Begin: s.begin, Commit: s.commit, Rollback: s.rollback, Committed: s.committed,
-		Disk: diskFailed, Ambiguous: ambiguous, Probe: s.probe,
+		Disk: s.failed, Ambiguous: ambiguous, Probe: s.probe,
 	})
 	return nil
 }
@@ -100,7 +104,11 @@ func (s *Store) prepare(config Config) error {
 		return err
 	}
 	s.clock.begin(floor)
-	return s.takeOver()
+	if err := s.takeOver(); err != nil {
+		return err
+	}
+	s.files, err = stand(s.path)
+	return err
 }
 
 // takeOver ends the leases that were left behind and forgets lanes that nothing is in.
@@ -117,7 +125,7 @@ func (s *Store) takeOver() error {
 		err = s.readControl()
 	}
 	if err == nil {
-		err = s.commit()
+		err = s.writer.exec("COMMIT")
 	}
 	if err != nil {
 		s.rollback()
@@ -133,8 +141,8 @@ func newestTime(c *conn) (int64, error) {
 		"SELECT created_at FROM godwit_jobs ORDER BY id DESC LIMIT 1",
 		"SELECT finished_at FROM godwit_finished ORDER BY id DESC LIMIT 1",
 	} {
-		err := c.query(sql, func(s *zs.Stmt) error {
-			newest = max(newest, s.ColumnInt64(0))
+		err := c.query(sql, func(s *row) error {
+			newest = max(newest, columnMicros(s, 0))
 			return nil
 		})
 		if err != nil {
@@ -162,6 +170,17 @@ func connect(path string, flags zs.OpenFlags) (*conn, error) {
 		}
 	}
 	return c, nil
+}
+
+// checkFile refuses what must not be opened.
+func checkFile(path string) error {
+	if err := checkLinks(path); err != nil {
+		return err
+	}
+	if _, here := openHere.Load(path); here {
+		return nil // it was looked at
+	}
+	return checkHeader(path)
 }
 
 // checkHeader refuses a file that SQLite would not know, before SQLite writes beside it.
@@ -223,7 +242,7 @@ func checkContent(path string) (err error) {
 
 func foreign(path, what string) error {
 	return &godwit.Error{
-		Code: godwit.CodeCorrupt, Field: "Path",
+		Code:    godwit.CodeCorrupt,
 		Message: fmt.Sprintf("%s %s; it was left as it is (give Godwit a file of its own: tables of yours may be added to it afterwards)", path, what),
 	}
 }

@@ -65,7 +65,7 @@ func schemaOf(t *testing.T, scripts ...string) map[string]string {
 	}
 	made := map[string]string{}
 	c := &conn{db: db, multis: map[multiKey]*zs.Stmt{}}
-	err = c.query("SELECT name, sql FROM sqlite_schema", func(s *zs.Stmt) error {
+	err = c.query("SELECT name, sql FROM sqlite_schema", func(s *row) error {
 		made[s.ColumnText(0)] = strings.TrimSpace(spaces.ReplaceAllString(comments.ReplaceAllString(s.ColumnText(1), ""), " $1 "))
 		return nil
 	})

@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	zs "zombiezen.com/go/sqlite"
-
 	"github.com/godwit-go/godwit"
 )
 
@@ -21,11 +19,11 @@ type laneCount struct {
 func (r *reader) eachLane(got func(l *laneCount) error) error {
 	const sql = "SELECT id, scheduled, ready, running, waiting FROM godwit_lanes WHERE scheduled + ready + running + waiting > 0"
 	var list []*laneCount
-	err := r.c.query(sql, func(s *zs.Stmt) error {
+	err := r.c.query(sql, func(s *row) error {
 		l, err := r.lanes(s.ColumnInt64(0))
 		n := &laneCount{lane: l}
 		for k := scheduled; k <= waiting; k++ {
-			n.count[k] = s.ColumnInt(int(k))
+			n.count[k] = columnCount(s, int(k))
 		}
 		list = append(list, n)
 		return err
@@ -49,7 +47,7 @@ func (l *laneCount) addTo(depth map[godwit.State]int) {
 
 // names reads one column of text.
 func (r *reader) names(sql string, got func(name string, n int)) error {
-	return r.c.query(sql, func(s *zs.Stmt) error {
+	return r.c.query(sql, func(s *row) error {
 		got(s.ColumnText(0), s.ColumnInt(1))
 		return nil
 	})
@@ -104,9 +102,10 @@ func (r *reader) oldestReady(l *lane) (int64, error) {
 	var oldest int64
 	for rank, more := int64(-godwit.PriorityMax-1), true; more; {
 		more = false
-		err := r.c.query(sql, func(s *zs.Stmt) error {
-			rank, more = s.ColumnInt64(0), true
-			if at := s.ColumnInt64(1); oldest == 0 || at < oldest {
+		err := r.c.query(sql, func(s *row) error {
+			more = s.ColumnInt64(0) > rank // always, but in a damaged file
+			rank = s.ColumnInt64(0)
+			if at := columnMicros(s, 1); oldest == 0 || at < oldest {
 				oldest = at
 			}
 			return nil
@@ -156,7 +155,7 @@ func sorted[T any](all map[string]*T) []T {
 }
 
 // Sessions reads the live sessions, by id. The writer knows what they hold; while it does not take anything, as when the disk is
-// full, the file is walked for it.
+// full or damage was found, the file is walked for it.
 func (s *Store) Sessions(ctx context.Context) ([]godwit.SessionInfo, error) {
 	list, err := write(ctx, s, func(u *unit) ([]godwit.SessionInfo, error) {
 		list := make([]godwit.SessionInfo, 0, len(u.ctl.sessions))
@@ -168,7 +167,7 @@ func (s *Store) Sessions(ctx context.Context) ([]godwit.SessionInfo, error) {
 		slices.SortFunc(list, func(a, b godwit.SessionInfo) int { return a.ID.Compare(b.ID) })
 		return list, nil
 	})
-	if errors.Is(err, godwit.ErrUnavailable) {
+	if errors.Is(err, godwit.ErrUnavailable) || errors.Is(err, godwit.ErrCorrupt) {
 		return read(ctx, s, (*reader).sessions)
 	}
 	return list, err
@@ -181,7 +180,7 @@ func (r *reader) sessions() ([]godwit.SessionInfo, error) {
 	}
 	const sql = "SELECT session, count(*) FILTER (WHERE place = 3), count(*) FILTER (WHERE place = 4) FROM godwit_places" +
 		" WHERE session IS NOT NULL GROUP BY session"
-	return list, r.c.query(sql, func(s *zs.Stmt) error {
+	return list, r.c.query(sql, func(s *row) error {
 		for i := range list {
 			if list[i].ID == columnID(s, 0) {
 				list[i].Running, list[i].Waiting = s.ColumnInt(1), s.ColumnInt(2)

@@ -27,6 +27,9 @@ func read[T any](ctx context.Context, s *Store, op func(r *reader) (T, error)) (
 		return nothing, err
 	}
 	defer s.leave()
+	if err := s.files.lookNowAndThen(); err != nil {
+		return nothing, err
+	}
 	var c *conn
 	select {
 	case c = <-s.readers:
@@ -36,7 +39,7 @@ func read[T any](ctx context.Context, s *Store, op func(r *reader) (T, error)) (
 	defer func() { s.readers <- c }()
 	if c == nil {
 		var err error
-		if c, err = openReader(s.path); err != nil {
+		if c, err = s.openReader(); err != nil {
 			return nothing, toError(err)
 		}
 	}
@@ -101,7 +104,32 @@ func (r *reader) jobs(ids []godwit.ID, full bool) (map[godwit.ID]*job, error) {
 			distinct = append(distinct, id)
 		}
 	}
-	return found, r.fetch(distinct, full, func(j *job) { found[j.id] = j })
+	err := r.fetch(distinct, full, func(j *job) error {
+		found[j.id] = j
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, r.noneOf(slices.DeleteFunc(distinct, func(id godwit.ID) bool { return found[id].kind != none }))
+}
+
+var (
+	selectBodies = in("SELECT id FROM godwit_jobs WHERE id IN")
+	selectEnds   = in("SELECT id FROM godwit_finished WHERE id IN")
+)
+
+// noneOf looks whether jobs that were not found are wholly absent: one of which a part is there was lost by damage.
+func (r *reader) noneOf(ids []godwit.ID) error {
+	for _, m := range []*multi{selectBodies, selectUnfinished, selectEnds} {
+		err := r.c.manyIDs(m, ids, func(s *row) error {
+			return damagedJob(tableOf(m.head), columnID(s, 0), "is there only in part")
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // absent says why a job is not there; empty when it is.
@@ -151,31 +179,36 @@ func (s *Store) Outcomes(ctx context.Context, ids []godwit.ID) ([]godwit.Outcome
 	}
 	return read(ctx, s, func(r *reader) ([]godwit.OutcomeAnswer, error) {
 		known := make(map[godwit.ID]godwit.OutcomeAnswer, len(ids))
-		err := r.c.manyIDs(selectOutcomes, ids, func(s *zs.Stmt) error {
+		err := r.c.manyIDs(selectOutcomes, ids, func(s *row) error {
 			known[columnID(s, 0)] = godwit.OutcomeAnswer{
-				State: kind(s.ColumnInt64(1)).state(), Failure: columnFailure(s, 2), Result: columnPayload(s, 5),
+				State: columnKind(s, 1, succeeded, cancelled).state(), Failure: columnFailure(s, 2), Result: columnPayload(s, 5),
 			}
 			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
-		err = r.c.manyIDs(selectUnfinished, ids, func(s *zs.Stmt) error {
-			known[columnID(s, 0)] = godwit.OutcomeAnswer{State: kind(s.ColumnInt64(1)).state()}
+		err = r.c.manyIDs(selectUnfinished, ids, func(s *row) error {
+			known[columnID(s, 0)] = godwit.OutcomeAnswer{State: columnKind(s, 1, scheduled, waiting).state()}
 			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
-		err = r.c.manyIDs(selectPruned, ids, func(s *zs.Stmt) error {
+		err = r.c.manyIDs(selectPruned, ids, func(s *row) error {
 			known[columnID(s, 0)] = godwit.OutcomeAnswer{Code: godwit.CodeExpired}
 			return nil
 		})
+		if err != nil {
+			return nil, err
+		}
+		var missing []godwit.ID
 		answers := make([]godwit.OutcomeAnswer, len(ids))
 		for i, id := range ids {
 			a, ok := known[id]
 			if !ok {
 				a.Code = godwit.CodeNotFound
+				missing = append(missing, id)
 			}
 			if a.Failure != nil {
 				f := *a.Failure
@@ -183,7 +216,7 @@ func (s *Store) Outcomes(ctx context.Context, ids []godwit.ID) ([]godwit.Outcome
 			}
 			answers[i] = a
 		}
-		return answers, err
+		return answers, r.noneOf(missing)
 	})
 }
 
@@ -197,7 +230,7 @@ func (s *Store) List(ctx context.Context, f godwit.ListFilter) (godwit.ListAnswe
 		var answer godwit.ListAnswer
 		sql, args := listQuery(&f)
 		var ids []godwit.ID
-		err := r.c.query(sql, func(s *zs.Stmt) error {
+		err := r.c.query(sql, func(s *row) error {
 			ids = append(ids, columnID(s, 0))
 			return nil
 		}, args...)
@@ -213,6 +246,9 @@ func (s *Store) List(ctx context.Context, f godwit.ListFilter) (godwit.ListAnswe
 			return answer, err
 		}
 		for _, id := range ids {
+			if absent(jobs[id]) != "" {
+				return answer, damagedJob("godwit_jobs", id, "is listed and not there")
+			}
 			v, err := r.show(jobs[id])
 			if err != nil {
 				return answer, err
@@ -265,7 +301,7 @@ func listQuery(f *godwit.ListFilter) (sql string, args []any) {
 }
 
 // hanging reads rows that hang on a job, if the job is there.
-func hanging[T any](ctx context.Context, s *Store, id godwit.ID, sql string, row func(s *zs.Stmt) T, args ...any) ([]T, godwit.Code, error) {
+func hanging[T any](ctx context.Context, s *Store, id godwit.ID, sql string, scan func(s *row) T, args ...any) ([]T, godwit.Code, error) {
 	code := godwit.Code("")
 	list, err := read(ctx, s, func(r *reader) ([]T, error) {
 		jobs, err := r.jobs([]godwit.ID{id}, false)
@@ -276,8 +312,8 @@ func hanging[T any](ctx context.Context, s *Store, id godwit.ID, sql string, row
 			return nil, nil
 		}
 		var list []T
-		err = r.c.query(sql, func(s *zs.Stmt) error {
-			list = append(list, row(s))
+		err = r.c.query(sql, func(s *row) error {
+			list = append(list, scan(s))
 			return nil
 		}, append([]any{id}, args...)...)
 		return list, err
@@ -289,10 +325,10 @@ func hanging[T any](ctx context.Context, s *Store, id godwit.ID, sql string, row
 func (s *Store) Attempts(ctx context.Context, id godwit.ID) ([]godwit.Attempt, godwit.Code, error) {
 	const sql = "SELECT run, attempt, outcome, started_at, ended_at, session, code, message, stack FROM godwit_attempts" +
 		" WHERE job = ? ORDER BY seq"
-	return hanging(ctx, s, id, sql, func(s *zs.Stmt) godwit.Attempt {
+	return hanging(ctx, s, id, sql, func(s *row) godwit.Attempt {
 		return godwit.Attempt{
-			Run: s.ColumnInt64(0), Attempt: s.ColumnInt(1), Outcome: s.ColumnText(2), StartedAt: fromMicros(s.ColumnInt64(3)),
-			EndedAt: fromMicros(s.ColumnInt64(4)), Session: columnID(s, 5), Failure: columnFailure(s, 6),
+			Run: s.ColumnInt64(0), Attempt: s.ColumnInt(1), Outcome: s.ColumnText(2), StartedAt: columnTime(s, 3),
+			EndedAt: columnTime(s, 4), Session: columnID(s, 5), Failure: columnFailure(s, 6),
 		}
 	})
 }
@@ -307,9 +343,9 @@ func pageLimit(limit int) int {
 // Logs reads log lines after a sequence number.
 func (s *Store) Logs(ctx context.Context, id godwit.ID, after int64, limit int) ([]godwit.LogLine, godwit.Code, error) {
 	const sql = "SELECT seq, run, at, level, message FROM godwit_logs WHERE job = ? AND seq > ? ORDER BY seq LIMIT ?"
-	return hanging(ctx, s, id, sql, func(s *zs.Stmt) godwit.LogLine {
+	return hanging(ctx, s, id, sql, func(s *row) godwit.LogLine {
 		return godwit.LogLine{
-			Seq: s.ColumnInt64(0), Run: s.ColumnInt64(1), At: fromMicros(s.ColumnInt64(2)), Level: s.ColumnText(3), Message: s.ColumnText(4),
+			Seq: s.ColumnInt64(0), Run: s.ColumnInt64(1), At: columnTime(s, 2), Level: s.ColumnText(3), Message: s.ColumnText(4),
 		}
 	}, after, pageLimit(limit))
 }
@@ -317,17 +353,24 @@ func (s *Store) Logs(ctx context.Context, id godwit.ID, after int64, limit int) 
 // Items reads items after a sequence number.
 func (s *Store) Items(ctx context.Context, id godwit.ID, after int64, limit int) ([]godwit.Item, godwit.Code, error) {
 	const sql = "SELECT seq, run, encoding, data FROM godwit_items WHERE job = ? AND seq > ? ORDER BY seq LIMIT ?"
-	return hanging(ctx, s, id, sql, func(s *zs.Stmt) godwit.Item {
+	return hanging(ctx, s, id, sql, func(s *row) godwit.Item {
 		return godwit.Item{Seq: s.ColumnInt64(0), Run: s.ColumnInt64(1), Data: columnPayload(s, 2)}
 	}, after, pageLimit(limit))
 }
 
-func openReader(path string) (*conn, error) {
-	c, err := connect(path, zs.OpenReadWrite)
+// openReader opens a connection for reads, and looks whether it is one to the file that the writer has.
+func (s *Store) openReader() (*conn, error) {
+	if err := s.files.look(); err != nil {
+		return nil, err
+	}
+	c, err := connect(s.path, zs.OpenReadWrite)
 	if err != nil {
 		return nil, fmt.Errorf("open for reading: %w", err)
 	}
-	if err := c.exec("PRAGMA query_only = ON"); err != nil {
+	if err = c.exec("PRAGMA query_only = ON"); err == nil {
+		err = s.files.look()
+	}
+	if err != nil {
 		_ = c.db.Close() // the first error is the one to tell
 		return nil, err
 	}

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 
-	zs "zombiezen.com/go/sqlite"
-
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/states"
 )
@@ -19,7 +17,7 @@ func (s *Store) StartSession(ctx context.Context, n godwit.NewSession) (godwit.S
 			return godwit.SessionAnswer{Code: godwit.CodeIDConflict}, nil
 		}
 		answer := godwit.SessionAnswer{}
-		err := u.c.query("SELECT max(id) FROM godwit_jobs", func(s *zs.Stmt) error {
+		err := u.c.query("SELECT max(id) FROM godwit_jobs", func(s *row) error {
 			answer.MaxID = columnID(s, 0)
 			return nil
 		})
@@ -201,7 +199,10 @@ func (u *unit) endSession(op states.Op, id godwit.ID, count func(*job, *states.R
 		return err
 	}
 	for _, jobID := range ids {
-		j := u.jobs[jobID]
+		j, err := u.pointed("godwit_places", jobID, running, waiting)
+		if err != nil {
+			return err
+		}
 		row, err := u.leave(op, j)
 		if err != nil {
 			return err

@@ -3,8 +3,6 @@ package sqlite
 import (
 	"context"
 
-	zs "zombiezen.com/go/sqlite"
-
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/states"
 )
@@ -49,7 +47,7 @@ var selectAwaited = in("SELECT promise FROM godwit_waits WHERE promise IN")
 // jobs of ids and those that they wake, which are not awaited themselves unless they are found here.
 func (u *unit) loadAwaited(ids []godwit.ID) error {
 	u.waiters = map[godwit.ID]bool{}
-	return u.c.manyIDs(selectAwaited, ids, func(s *zs.Stmt) error {
+	return u.c.manyIDs(selectAwaited, ids, func(s *row) error {
 		u.waiters[columnID(s, 0)] = true
 		return nil
 	})

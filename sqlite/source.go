@@ -3,8 +3,6 @@ package sqlite
 import (
 	"fmt"
 
-	zs "zombiezen.com/go/sqlite"
-
 	"github.com/godwit-go/godwit"
 )
 
@@ -16,41 +14,38 @@ type source struct {
 
 // fetch reads those of the ids that are there and calls got for each, in no particular order. full asks for arguments and
 // results too.
-func (r *source) fetch(ids []godwit.ID, full bool, got func(j *job)) error {
+func (r *source) fetch(ids []godwit.ID, full bool, got func(j *job) error) error {
 	places, finished := selectPlaces, selectFinished
 	if full {
 		places, finished = selectPlacesArgs, selectFinishedFull
 	}
 	found := 0
-	err := r.c.manyIDs(places, ids, func(s *zs.Stmt) error {
+	err := r.c.manyIDs(places, ids, func(s *row) error {
 		j := &job{}
-		if err := j.scanCommon(s, r.lanes); err != nil {
+		if err := j.scanCommon(s, r.lanes, scheduled, waiting); err != nil {
 			return err
 		}
 		j.scanPlace(s, full)
 		found++
-		got(j)
-		return nil
+		return got(j)
 	})
 	if err != nil || found == len(ids) {
 		return err
 	}
-	err = r.c.manyIDs(finished, ids, func(s *zs.Stmt) error {
+	err = r.c.manyIDs(finished, ids, func(s *row) error {
 		j := &job{}
-		if err := j.scanCommon(s, r.lanes); err != nil {
+		if err := j.scanCommon(s, r.lanes, succeeded, cancelled); err != nil {
 			return err
 		}
 		j.scanFinished(s, full)
 		found++
-		got(j)
-		return nil
+		return got(j)
 	})
 	if err != nil || found == len(ids) {
 		return err
 	}
-	return r.c.manyIDs(selectPruned, ids, func(s *zs.Stmt) error {
-		got(&job{id: columnID(s, 0), kind: pruned, stored: pruned, keepUntil: s.ColumnInt64(1)})
-		return nil
+	return r.c.manyIDs(selectPruned, ids, func(s *row) error {
+		return got(&job{id: columnID(s, 0), kind: pruned, stored: pruned, keepUntil: columnMicros(s, 1)})
 	})
 }
 
@@ -61,7 +56,7 @@ func (r *source) newestFailure(j *job) (*godwit.Failure, error) {
 	}
 	var f *godwit.Failure
 	err := r.c.query("SELECT code, message, stack FROM godwit_attempts WHERE job = ? AND code IS NOT NULL ORDER BY seq DESC LIMIT 1",
-		func(s *zs.Stmt) error {
+		func(s *row) error {
 			f = columnFailure(s, 0)
 			return nil
 		}, j.id)
@@ -78,10 +73,10 @@ func (r *source) reportOf(j *job) (*report, error) {
 		j.report = rep
 		return rep, nil
 	}
-	err := r.c.query("SELECT logs, items, at, done, total, message, run, seq FROM godwit_reports WHERE job = ?", func(s *zs.Stmt) error {
-		rep.logs, rep.items = s.ColumnInt64(0), s.ColumnInt64(1)
+	err := r.c.query("SELECT logs, items, at, done, total, message, run, seq FROM godwit_reports WHERE job = ?", func(s *row) error {
+		rep.logs, rep.items = columnNumber(s, 0), columnNumber(s, 1)
 		rep.run, rep.seq = s.ColumnInt64(6), s.ColumnInt64(7)
-		if at := s.ColumnInt64(2); at != 0 {
+		if at := columnMicros(s, 2); at != 0 {
 			rep.progress = &godwit.Progress{
 				Done: s.ColumnInt64(3), Total: s.ColumnInt64(4), Message: s.ColumnText(5), At: fromMicros(at),
 			}

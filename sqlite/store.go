@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 type Store struct {
 	path  string
 	lock  *fileLock
+	files *standing
 	clock *clock
 	lanes *laneCache
 	group *groupcommit.Group
@@ -29,6 +31,8 @@ type Store struct {
 	recent      recent   // as ctl
 	holding     holding  // as ctl, but taken back by a rollback
 	userSQL     bool     // the statements of an application are being prepared
+	damage      error    // found by the writer: nothing is written any more
+	wroteBack   bool     // the log of a file that was lost stands in the file
 	pruneCursor godwit.ID
 	events      []godwit.Event // of the group under way
 	commits     []func()       // to be done once the group is committed
@@ -62,8 +66,8 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.group.Close()
 	_ = s.probe() // notes the time; where that fails, the next owner's clock may begin a little earlier
-	err := s.closeConns()
-	return errors.Join(err, s.lock.release())
+	err := cmp.Or(s.files.look(), s.damage)
+	return errors.Join(err, s.closeConns(), s.lock.release())
 }
 
 func (s *Store) closeConns() error {
@@ -144,6 +148,13 @@ func (u *unit) finish() error {
 // begin, commit, rollback, committed and probe are the transactions of the group.
 
 func (s *Store) begin() error {
+	if s.damage != nil {
+		return s.damage
+	}
+	if lost := s.files.lost.Load(); lost != nil {
+		s.writeBack()
+		return lost
+	}
 	if err := s.writer.exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
@@ -184,8 +195,14 @@ func (s *Store) readControl() error {
 	return nil
 }
 
+// commit ends the transaction and looks whether it went into the file that has the name: only then may it be acknowledged.
 func (s *Store) commit() error {
 	err := s.writer.exec("COMMIT")
+	if err == nil {
+		if err = s.files.look(); err != nil && s.files.lost.Load() != nil {
+			s.writeBack()
+		}
+	}
 	if err != nil {
 		s.holding = holding{} // the file may have either: it is to be read anew
 	}
@@ -231,9 +248,19 @@ func (s *Store) probe() error {
 // errRolledBack says that SQLite ended the transaction of a group by itself.
 var errRolledBack = errors.New("the transaction was rolled back")
 
-// diskFailed reports whether an error is the disk's, so that the next call would meet it too.
+// failed reports whether an error is the file's, so that the next call would meet it too. Damage that the writer met ends all
+// writing: what is not read rightly must not be built upon.
+func (s *Store) failed(err error) bool {
+	if isCorrupt(err) {
+		s.damage = cmp.Or(s.damage, toError(err))
+		return true
+	}
+	return diskFailed(err)
+}
+
+// diskFailed reports whether an error is the disk's.
 func diskFailed(err error) bool {
-	if errors.Is(err, errRolledBack) {
+	if errors.Is(err, errRolledBack) || errors.Is(err, errAstray) {
 		return true
 	}
 	switch zs.ErrCode(err).ToPrimary() {
@@ -246,13 +273,17 @@ func diskFailed(err error) bool {
 
 // ambiguous reports whether a failed commit may be found to have happened after a crash: the frames were written, and nobody
 // knows which of them reached the disk.
-func ambiguous(err error) bool { return zs.ErrCode(err).ToPrimary() == zs.ResultIOErr }
+func ambiguous(err error) bool {
+	return errors.Is(err, errAstray) || zs.ErrCode(err).ToPrimary() == zs.ResultIOErr
+}
 
 // toError makes the public error of what went wrong with a call.
 func toError(err error) error {
 	var public *godwit.Error
 	var panicked *groupcommit.PanicError
 	switch {
+	case errors.Is(err, groupcommit.ErrOutcomeUnknown) && errors.As(err, &public):
+		return &godwit.Error{Code: godwit.CodeOutcomeUnknown, Message: "the call may be lost", Err: public}
 	case errors.As(err, &public):
 		return err
 	case errors.As(err, &panicked):

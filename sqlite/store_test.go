@@ -53,7 +53,7 @@ func TestClaimDoesNotLookAtHeldLanes(t *testing.T) {
 func explain(t *testing.T, c *conn, sql string) []string {
 	t.Helper()
 	var plan []string
-	err := c.query("EXPLAIN QUERY PLAN "+sql, func(s *zs.Stmt) error {
+	err := c.query("EXPLAIN QUERY PLAN "+sql, func(s *row) error {
 		plan = append(plan, s.GetText("detail"))
 		return nil
 	})
@@ -237,6 +237,7 @@ func TestCheckFindsWhatDoesNotFit(t *testing.T) {
 	faults := map[string]string{
 		"exactly one place":    "DELETE FROM godwit_places",
 		"that of a job":        "DELETE FROM godwit_jobs",
+		"as JSON can be read":  "UPDATE godwit_jobs SET extra = 'tags'",
 		"a pruned id":          "INSERT INTO godwit_pruned SELECT id, 1 FROM godwit_jobs",
 		"live session":         "DELETE FROM godwit_sessions",
 		"counters of a lane":   "UPDATE godwit_lanes SET ready = ready + 1",
@@ -372,7 +373,7 @@ func TestTransactionFailsWhenOurStatementFailed(t *testing.T) {
 			if _, err := u.submitAll([]godwit.NewJob{job}); err != nil {
 				return struct{}{}, err
 			}
-			return struct{}{}, errors.Join(u.flush(), u.c.exec("INSERT INTO godwit_lanes (id) VALUES (1)"))
+			return struct{}{}, errors.Join(u.flush(), u.c.exec("INSERT INTO nothing (id) VALUES (1)"))
 		})
 		if err == nil {
 			t.Error("the statement did not fail")

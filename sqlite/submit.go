@@ -128,7 +128,7 @@ func (u *unit) submitChild(n *godwit.NewJob) (godwit.SubmitAnswer, *job, error) 
 	if entry.id.IsZero() {
 		return godwit.SubmitAnswer{}, parent, nil
 	}
-	j, err := u.get(entry.id)
+	j, err := u.pointed("godwit_children", entry.id, scheduled, cancelled)
 	if err != nil {
 		return godwit.SubmitAnswer{}, nil, err
 	}
@@ -167,7 +167,7 @@ func (u *unit) meetKeys(n *godwit.NewJob) (godwit.SubmitAnswer, bool, error) {
 			return godwit.SubmitAnswer{}, true, err
 		}
 		if !e.job.IsZero() && e.until > u.now {
-			j, err := u.get(e.job)
+			j, err := u.pointed("godwit_idempotency", e.job, scheduled, cancelled)
 			if err != nil {
 				return godwit.SubmitAnswer{}, true, err
 			}
@@ -186,7 +186,7 @@ func (u *unit) meetKeys(n *godwit.NewJob) (godwit.SubmitAnswer, bool, error) {
 	case n.Unique.OnClash == godwit.ClashRefuse:
 		return godwit.SubmitAnswer{Code: godwit.CodeUniqueConflict}, true, nil
 	}
-	j, err := u.get(e.job)
+	j, err := u.pointed("godwit_unique", e.job, scheduled, waiting)
 	if err != nil {
 		return godwit.SubmitAnswer{}, true, err
 	}

@@ -85,8 +85,8 @@ func exportTable(c *conn, from, table string, columns []string, to func(table st
 		rows = nil
 		return err
 	}
-	err := c.query("SELECT "+strings.Join(columns, ", ")+" FROM "+from, func(s *zs.Stmt) error {
-		rows = append(rows, exportRow(s, len(columns)))
+	err := c.query("SELECT "+strings.Join(columns, ", ")+" FROM "+from, func(s *row) error {
+		rows = append(rows, exportRow(s.Stmt, len(columns)))
 		if len(rows) < exportRows {
 			return nil
 		}
@@ -99,18 +99,18 @@ func exportTable(c *conn, from, table string, columns []string, to func(table st
 }
 
 func exportRow(s *zs.Stmt, n int) []any {
-	row := make([]any, n)
-	for i := range row {
+	values := make([]any, n)
+	for i := range values {
 		switch s.ColumnType(i) {
 		case zs.TypeInteger:
-			row[i] = s.ColumnInt64(i)
+			values[i] = s.ColumnInt64(i)
 		case zs.TypeText:
-			row[i] = s.ColumnText(i)
+			values[i] = s.ColumnText(i)
 		case zs.TypeBlob:
 			b := make([]byte, s.ColumnLen(i))
 			s.ColumnBytes(i, b)
-			row[i] = b
+			values[i] = b
 		}
 	}
-	return row
+	return values
 }

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	zs "zombiezen.com/go/sqlite"
 )
 
 // TestExportHasEveryTableAndColumn finds what was added to the schema and not to what is exported.
@@ -34,7 +32,7 @@ func TestExportHasEveryTableAndColumn(t *testing.T) {
 	}
 	n := 0
 	const all = "SELECT m.name || '.' || c.name FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name LIKE 'godwit_%'"
-	err = store.writer.query(all, func(s *zs.Stmt) error {
+	err = store.writer.query(all, func(s *row) error {
 		n++
 		column := s.ColumnText(0)
 		if !has[column] && !slices.ContainsFunc(left, func(l string) bool { return strings.HasPrefix(column, l) }) {

@@ -57,6 +57,9 @@ func (u *unit) transact(fn func(tx *Tx) error) (failed error, panicked any, err 
 		return nil, nil, errors.Join(errRolledBack, failed)
 	}
 	failed = cmp.Or(failed, tx.broken)
+	if isCorrupt(failed) {
+		return nil, nil, failed // it is the file's and not the application's
+	}
 	if failed == nil && panicked == nil {
 		u.events = append(u.events, tx.events...)
 		return nil, nil, u.c.exec("RELEASE godwit_tx")

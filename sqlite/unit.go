@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	zs "zombiezen.com/go/sqlite"
-
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/states"
 )
@@ -93,7 +91,14 @@ func (u *unit) load(ids []godwit.ID, full bool) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return u.fetch(missing, full, func(j *job) { *u.jobs[j.id] = *j })
+	return u.fetch(missing, full, func(j *job) error {
+		asked := u.jobs[j.id]
+		if asked == nil || asked.kind != none {
+			return damagedJob("godwit_jobs", j.id, "stands where another one is looked for")
+		}
+		*asked = *j
+		return nil
+	})
 }
 
 func (u *unit) put(j *job) {
@@ -110,6 +115,15 @@ func (u *unit) get(id godwit.ID) (*job, error) {
 		return nil, err
 	}
 	return u.jobs[id], nil
+}
+
+// pointed gives a job to which something in the file points, which must be there in one of the kinds from low to high.
+func (u *unit) pointed(table string, id godwit.ID, low, high kind) (*job, error) {
+	j, err := u.get(id)
+	if err == nil && (j.kind < low || j.kind > high) {
+		err = damagedJob(table, id, "is not where it should be")
+	}
+	return j, err
 }
 
 // place gives the place of a job in the table.
@@ -171,7 +185,7 @@ func (u *unit) holder(k key) (*uniqueKey, error) {
 		return e, nil
 	}
 	e := &uniqueKey{}
-	err := u.c.query("SELECT job FROM godwit_unique WHERE scope = ? AND key = ?", func(s *zs.Stmt) error {
+	err := u.c.query("SELECT job FROM godwit_unique WHERE scope = ? AND key = ?", func(s *row) error {
 		e.job = columnID(s, 0)
 		return nil
 	}, k.Scope, k.Key)
@@ -197,7 +211,7 @@ func (u *unit) knownBy(k key) (*knownKey, error) {
 		return e, nil
 	}
 	e := &knownKey{}
-	err := u.c.query("SELECT job, until FROM godwit_idempotency WHERE scope = ? AND key = ?", func(s *zs.Stmt) error {
+	err := u.c.query("SELECT job, until FROM godwit_idempotency WHERE scope = ? AND key = ?", func(s *row) error {
 		e.job, e.until = columnID(s, 0), s.ColumnInt64(1)
 		return nil
 	}, k.Scope, k.Key)
@@ -212,8 +226,8 @@ func (u *unit) childOf(parent godwit.ID, name string) (*child, error) {
 		return e, nil
 	}
 	e := &child{}
-	err := u.c.query("SELECT id, detached, epoch FROM godwit_children WHERE parent = ? AND name = ?", func(s *zs.Stmt) error {
-		e.id, e.detached, e.epoch = columnID(s, 0), s.ColumnInt64(1) != 0, s.ColumnInt(2)
+	err := u.c.query("SELECT id, detached, epoch FROM godwit_children WHERE parent = ? AND name = ?", func(s *row) error {
+		e.id, e.detached, e.epoch = columnID(s, 0), s.ColumnInt64(1) != 0, columnCount(s, 2)
 		return nil
 	}, parent, name)
 	u.children[k] = e
