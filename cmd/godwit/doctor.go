@@ -169,7 +169,7 @@ func (p *printer) findings(found []doctor.Finding, again string) error {
 		p.finding(f, command)
 	}
 	if !p.json {
-		p.note("%s, %s", count(counts[doctor.Error], "error", "errors"), count(counts[doctor.Warning], "warning", "warnings"))
+		fmt.Fprintf(p.out, "%s, %s\n", count(counts[doctor.Error], "error", "errors"), count(counts[doctor.Warning], "warning", "warnings"))
 	}
 	if counts[doctor.Error] > 0 {
 		return reported{exitFailed}

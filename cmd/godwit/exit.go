@@ -27,6 +27,7 @@ var exitMeanings = []struct {
 	{exitUsage, "wrong usage: a bad flag, argument, id or JSON; nothing was done"},
 	{exitNotFound, "not found: a job that was never here or has been pruned, a task that no worker knows"},
 	{exitJobFailed, "the job that was waited for failed or was cancelled"},
+	{129, "stopped by SIGHUP, as by SIGTERM"},
 	{130, "stopped by SIGINT"},
 	{143, "stopped by SIGTERM, by those commands that do not stop in good order"},
 }

@@ -84,6 +84,9 @@ func newRoot() *cobra.Command {
 	)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	refuseOtherShells(root)
+	root.Version = version()
+	root.SetVersionTemplate(aboutProgram() + "\n")
 	root.SetFlagErrorFunc(flagError)
 	checkUsage(root)
 	return root
@@ -100,12 +103,15 @@ func inGroup(id string, cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// withSignals gives a context that SIGINT and SIGTERM cancel with the signal as its cause. A second signal ends the process at
-// once, as if nobody listened.
+// withSignals gives a context that SIGINT, SIGTERM and SIGHUP cancel with the signal as its cause. A second signal ends the process at
+// once, as if nobody listened. Under nohup a SIGHUP remains without effect.
 func withSignals(parent context.Context) (ctx context.Context, release func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	done := make(chan struct{})
 	go func() {
 		select {

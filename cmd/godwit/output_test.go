@@ -111,3 +111,27 @@ func TestTimelineTellsEveryRun(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", &out, want)
 	}
 }
+
+func TestTimelineLeavesWhatHappenedItsRoomInANarrowTerminal(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2030, 1, 31, 23, 59, 0, 0, time.UTC)
+	job := &godwit.Job{State: godwit.StateSucceeded, Run: 1, Attempt: 1, CreatedAt: at, StartedAt: at.Add(2 * time.Second), FinishedAt: at.Add(3 * time.Second)}
+	later := *job
+	later.FinishedAt = at.Add(time.Hour)
+	for _, c := range []struct {
+		width int
+		job   *godwit.Job
+		want  string
+	}{
+		{61, job, "  2030-01-31 23:59:02.000        +2s  run 1 started  attempt…\n"},
+		{40, job, "  23:59:02        +2s  run 1 started  a…\n"},
+		{40, &later, "  01-31 23:59        +2s  run 1 started…\n"},
+		{26, job, "  23:59:02  run 1 started…\n"},
+	} {
+		var out bytes.Buffer
+		(&printer{out: &outlet{w: &out}, width: c.width, now: at}).timeline(timelineOf(c.job, nil))
+		if !strings.Contains(out.String(), c.want) {
+			t.Errorf("width %d: got\n%s\nwithout\n%s", c.width, &out, c.want)
+		}
+	}
+}

@@ -25,7 +25,7 @@ func newServe() *cobra.Command {
 fail, for trying things out; exec, which runs a program, when the configuration allows some. A program of yours registers its
 own handlers and mounts package httpapi.
 
-SIGTERM and SIGINT stop in good order: nothing more is claimed, running jobs finish or are given back within the grace period, and
+SIGTERM, SIGINT and SIGHUP stop in good order: nothing more is claimed, running jobs finish or are given back within the grace period, and
 the exit code is 0. Meanwhile the API answers, and /readyz says 503. A second signal ends the process at once.`,
 		Example: `  godwit serve
   godwit serve --config godwit.yaml --check-config

@@ -392,3 +392,11 @@ func TestServeKnowsTheNamesThatItsConfigurationGives(t *testing.T) {
 	s.signal(syscall.SIGTERM)
 	s.ends()
 }
+
+func TestAHangUpStopsInGoodOrder(t *testing.T) {
+	t.Parallel()
+	s := startServe(t, t.TempDir())
+	s.signal(syscall.SIGHUP)
+	s.waitFor("godwit stops")
+	s.ends()
+}

@@ -20,6 +20,7 @@ func newSessionList() *cobra.Command {
 	f := &clientFlags{}
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the live sessions: who runs jobs, where, and until when its lease lasts", Args: cobra.NoArgs,
+		Long: `list prints the live sessions. A session is the life of one worker, from its start to its end: GET /v1/workers tells the same.`,
 	}
 	f.bind(cmd)
 	cmd.RunE = f.work(func(ctx context.Context, d *desk, _ []string) error {

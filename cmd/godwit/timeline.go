@@ -72,12 +72,13 @@ func outcomeWords(outcome string) string {
 	return outcome
 }
 
-// timeline prints moments with the time from each to the next.
+// timeline prints moments with the time from each to the next. In a narrow terminal what happened goes before when.
 func (p *printer) timeline(moments []moment) {
 	width := 0
 	for _, m := range moments {
 		width = max(width, len(m.what))
 	}
+	at, gaps := p.timelineLayout(moments, width)
 	var last time.Time
 	for _, m := range moments {
 		gap := ""
@@ -88,10 +89,36 @@ func (p *printer) timeline(moments []moment) {
 			gap = p.ago(m.at)
 		}
 		last = m.at
-		line := fmt.Sprintf("  %s  %9s  %-*s", stamp(m.at), gap, width, m.what)
+		line := "  " + m.at.UTC().Format(at)
+		if gaps {
+			line += fmt.Sprintf("  %*s", gapWidth, gap)
+		}
+		line += fmt.Sprintf("  %-*s", width, m.what)
 		if m.note != "" {
 			line += "  " + strings.Join(strings.Fields(m.note), " ")
 		}
 		fmt.Fprintln(p.out, p.fitted(strings.TrimRight(line, " ")))
 	}
+}
+
+const gapWidth = 9
+
+// timelineLayout gives how moments are written, and whether the time between them is: as much as leaves what happened its room.
+func (p *printer) timelineLayout(moments []moment, width int) (at string, gaps bool) {
+	short := "15:04:05"
+	for _, m := range moments {
+		if !sameDay(m.at, moments[0].at) {
+			short = "01-02 15:04"
+		}
+	}
+	for _, at = range []string{stampLayout, short} {
+		if p.width == 0 || 2+len(at)+2+gapWidth+2+width <= p.width {
+			return at, true
+		}
+	}
+	return short, false
+}
+
+func sameDay(a, b time.Time) bool {
+	return a.UTC().Format(time.DateOnly) == b.UTC().Format(time.DateOnly)
 }

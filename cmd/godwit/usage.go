@@ -78,7 +78,20 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(known) == 0 {
 		return cobra.NoArgs(cmd, args)
 	}
-	return fmt.Errorf("%s has no command %s%s", cmd.CommandPath(), quoteShort(args[0]), suggest.DidYouMean(args[0], known))
+	hint := suggest.DidYouMean(args[0], known)
+	if hint == "" {
+		hint = " (known: " + strings.Join(known, ", ") + ")"
+	}
+	return fmt.Errorf("%s has no command %s%s", cmd.CommandPath(), quoteShort(args[0]), hint)
+}
+
+// refuseOtherShells makes completion a group like the others: a shell that it does not know is an error.
+func refuseOtherShells(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Args, cmd.RunE = nil, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
 }
 
 // onlyGroup marks a command that only holds others.

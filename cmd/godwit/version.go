@@ -29,10 +29,15 @@ func newVersion() *cobra.Command {
 		if p.json {
 			return p.object(v)
 		}
-		_, err := fmt.Fprintf(p.out, "godwit %s %s/%s %s\n", v.Version, v.OS, v.Arch, v.Go)
+		_, err := fmt.Fprintln(p.out, aboutProgram())
 		return err
 	}
 	return cmd
+}
+
+// aboutProgram is the version as people read it.
+func aboutProgram() string {
+	return fmt.Sprintf("godwit %s %s/%s %s", version(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
 
 // version is the module's version as the build recorded it, "(devel)" from a checkout.

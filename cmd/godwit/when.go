@@ -56,7 +56,9 @@ func pair(d, unit time.Duration, name string, part time.Duration, partName strin
 }
 
 // stamp gives a moment in UTC, to the millisecond.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }
+func stamp(t time.Time) string { return t.UTC().Format(stampLayout) }
+
+const stampLayout = "2006-01-02 15:04:05.000"
 
 // both gives a moment and how long ago it is.
 func (p *printer) both(t time.Time) string {

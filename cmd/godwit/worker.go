@@ -30,7 +30,7 @@ func newWorker() *cobra.Command {
 servers, on any number of machines: jobs of one that dies run elsewhere. An SQLite file is worked by one process at a time, so beside
 a server there is no room for a worker; a worker alone runs what is in the file.
 
-SIGTERM and SIGINT stop it as they stop serve.`,
+SIGTERM, SIGINT and SIGHUP stop it as they stop serve.`,
 		Example: `  godwit worker --db postgres://godwit@db.internal/app
   godwit worker --db sqlite:jobs.db --queues images=2`,
 		Args: cobra.NoArgs,

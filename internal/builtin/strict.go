@@ -33,7 +33,7 @@ func decodeStrict(data []byte, into any, known ...string) error {
 	if errors.As(err, &wrong) {
 		return fmt.Errorf("%s must be %s, got %s", wrong.Field, kindName(wrong.Type), wrong.Value)
 	}
-	var text notDuration
+	var text durationError
 	if errors.As(err, &text) {
 		return fmt.Errorf("%s %w", durationField(reflect.TypeOf(into).Elem()), err)
 	}

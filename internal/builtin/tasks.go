@@ -20,16 +20,16 @@ type Duration time.Duration
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	if err != nil {
-		return notDuration(text)
+		return durationError(text)
 	}
 	*d = Duration(v)
 	return nil
 }
 
-// notDuration is a text that is no duration. Who decodes it knows its field.
-type notDuration string
+// durationError is a text that is no duration. Who decodes it knows its field.
+type durationError string
 
-func (n notDuration) Error() string {
+func (n durationError) Error() string {
 	return `must be a duration such as "150ms", got ` + quoteShort(string(n))
 }
 
