@@ -76,9 +76,14 @@ func (f *clientFlags) examine(ctx context.Context, p *printer, limits doctor.Lim
 	if d.store != nil {
 		limits.Now = d.store.Now() // by which its times were written
 	}
-	more, err := doctor.Examine(ctx, d, limits)
-	if store, isSQLite := d.store.(*sqlite.Store); isSQLite && err == nil {
-		found = append(found, integrity(store.Check(ctx)))
+	var more []doctor.Finding
+	if store, isSQLite := d.store.(*sqlite.Store); isSQLite {
+		more = append(more, integrity(store.Check(ctx)))
+	}
+	if doctor.Worst(more) != doctor.Error { // what is damaged is not looked into any further
+		var jobs []doctor.Finding
+		jobs, err = doctor.Examine(ctx, d, limits)
+		more = append(more, jobs...)
 	}
 	if err := d.end(ctx, err); err != nil {
 		return f.unreached(ctx, found, err)
