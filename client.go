@@ -123,18 +123,29 @@ func (c *Client) runOf(ctx context.Context) *run {
 
 // pollInterval is how often what the store should have told is asked for.
 func (c *Client) pollInterval() time.Duration {
-	if _, tells := c.store.(Watcher); tells {
+	_, tells := c.store.(Watcher)
+	if h, shared := c.store.(Hinter); shared {
+		tells = tells && h.Hears()
+	}
+	if tells {
 		return jittered(10 * c.config.PollInterval)
 	}
 	return jittered(c.config.PollInterval)
 }
 
-// watch subscribes to the store's events, if it tells any.
-func (c *Client) watch(fn func([]Event)) (stop func()) {
+// watch subscribes to the store's events and to hints of those of other processes, if it tells any.
+func (c *Client) watch(fn func([]Event), hint func(Hint)) (stop func()) {
+	unwatch, unhint := func() {}, func() {}
 	if w, ok := c.store.(Watcher); ok {
-		return w.Watch(fn)
+		unwatch = w.Watch(fn)
 	}
-	return func() {}
+	if h, ok := c.store.(Hinter); ok {
+		unhint = h.Hints(hint)
+	}
+	return func() {
+		unwatch()
+		unhint()
+	}
 }
 
 // Stats counts what a client does now.

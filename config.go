@@ -25,7 +25,8 @@ type Config struct {
 	// to [LeaseDefault]; from [LeaseMin] to [LeaseMax].
 	Lease time.Duration
 	// PollInterval is how often the store is asked for what it did not tell: ready jobs, settled promises. Of a store that
-	// tells its changes ([Watcher]) it is asked ten times less often. Defaults to 500 ms; from 1 ms to 1 min.
+	// tells its changes ([Watcher]), and those of other processes if there can be any ([Hinter]), it is asked ten times less often.
+	// Defaults to 500 ms; from 1 ms to 1 min.
 	PollInterval time.Duration
 	// ReportInterval is how often progress and log lines of running handlers are written. Defaults to 250 ms; from 1 ms to
 	// 1 min.

@@ -21,12 +21,13 @@ func (c *Client) Drain(ctx context.Context) error {
 		return &Error{Code: CodeWrongState, Message: "the client was not started"}
 	}
 	news := make(chan struct{}, 1)
-	defer c.watch(func([]Event) {
+	look := func() {
 		select {
 		case news <- struct{}{}:
 		default:
 		}
-	})()
+	}
+	defer c.watch(func([]Event) { look() }, func(Hint) { look() })()
 	for next := drainPauseMin; ; next = min(2*next, drainPauseMax) {
 		answer, err := c.store.Advance(ctx, maintenanceBatch)
 		if err != nil {

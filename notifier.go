@@ -70,7 +70,7 @@ func (n *notifier) join(ids []ID, r *run) *waiter {
 		l := newLoop("notifier", func(ctx context.Context) time.Duration { return n.step(ctx, t) })
 		n.loop, n.halt = l, halt
 		go func() {
-			stop := n.c.watch(n.observe)
+			stop := n.c.watch(n.observe, n.hear)
 			defer stop()
 			l.run(ctx)
 		}()
@@ -121,6 +121,18 @@ func (n *notifier) observe(events []Event) {
 	if len(n.dirty) > 0 && n.loop != nil {
 		n.loop.kick()
 	}
+}
+
+// hear takes the store's hints.
+func (n *notifier) hear(h Hint) {
+	if h.Any || h.Settled {
+		n.mu.Lock()
+		for id := range n.waiting {
+			n.dirty[id] = struct{}{}
+		}
+		n.mu.Unlock()
+	}
+	n.observe(h.Jobs) // which wakes the loop
 }
 
 // step asks the store for what is dirty, or for all when that is due.

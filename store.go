@@ -118,6 +118,25 @@ type Watcher interface {
 	Watch(fn func(events []Event)) (stop func())
 }
 
+// Hinter is what a Watcher offers with whose store other processes work too. It tells what they change, of which Watch says nothing.
+type Hinter interface {
+	// Hints calls fn with what other processes have changed, after their commits, merged and in no certain order. Some of it may
+	// get lost. fn must not block and must not call the Store. stop ends it; fn is not called after stop has returned.
+	Hints(fn func(h Hint)) (stop func())
+	// Hears reports whether hints arrive at present. While they do not, the runtime polls as if the store told nothing; when that
+	// changes, a hint with Any says so.
+	Hears() bool
+}
+
+// Hint is what other processes have changed, as far as it may wake somebody.
+type Hint struct {
+	Any     bool      // anything may have changed
+	Queues  []string  // that may have ready jobs
+	RunAt   time.Time // when the first of the jobs that were scheduled is due; zero: none was
+	Settled bool      // jobs have settled that Jobs does not name
+	Jobs    []Event   // jobs that settled or are to be cancelled: Kind, Job, State, Run, Code and Reason
+}
+
 // Event is one change of one job, or of a queue or task as a whole.
 type Event struct {
 	Kind  EventKind `json:"kind"`

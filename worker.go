@@ -59,7 +59,7 @@ func newWorker(ctx context.Context, c *Client) (*worker, error) {
 			w.queues[name] = newQueue(w, name, q.Concurrency)
 		}
 	}
-	w.unwatch = c.watch(w.observe)
+	w.unwatch = c.watch(w.observe, w.hear)
 	for _, l := range loops {
 		w.roles.Go(func() { l.run(all) })
 	}
@@ -94,6 +94,28 @@ func (w *worker) observe(events []Event) {
 			}
 		}
 	}
+}
+
+// hear takes the store's hints: it must not block.
+func (w *worker) hear(h Hint) {
+	for _, name := range h.Queues {
+		if q := w.queues[name]; q != nil {
+			q.tell()
+		}
+	}
+	if !h.RunAt.IsZero() {
+		w.stager.hint(h.RunAt)
+	}
+	if h.Any {
+		for _, q := range w.queues {
+			q.tell()
+		}
+		w.stager.loop.kick()
+		if w.session != nil {
+			w.session.loop.kick() // it learns which runs are to be cancelled
+		}
+	}
+	w.observe(h.Jobs)
 }
 
 // stop ends the work, in the order that [Client.Stop] documents.

@@ -21,6 +21,9 @@ type Config struct {
 	// Pooler says that a pooler which hands out connections by the transaction (PgBouncer, for one) stands before the server: no
 	// statement is prepared by name then.
 	Pooler bool
+	// ListenURL names the same database past a pooler, for the one connection on which the store listens to what other processes
+	// change. Defaults to URL; with Pooler to none: the store does not listen then, and jobs of other processes are found by asking.
+	ListenURL string
 	// CallTimeout bounds one call once it has a connection, so that a network that swallows everything does not hold it for ever.
 	// Defaults to [CallTimeoutDefault].
 	CallTimeout time.Duration

@@ -23,6 +23,10 @@
 // chooses at one instant and takes at a later one: a job that becomes ready while the claim is under way may be left for the
 // next.
 //
+// What one process changes it tells the others by NOTIFY: after the commit, merged, a hundred times a second at most. Each store that
+// works jobs or waits for results listens on one connection more than [Config.Conns] says. A notification is a hint and may get
+// lost; a store that does not hear its own says so ([Store.Hears]), and is asked more often.
+//
 // Store time is the server's clock. No process's own clock decides a lease.
 //
 // # Beside your own tables
@@ -41,7 +45,8 @@
 // # Poolers
 //
 // Behind a pooler that hands out connections by the transaction set [Config.Pooler], or the URL's parameter
-// default_query_exec_mode=exec: nothing is prepared by name then. No call needs more of a connection than one transaction.
+// default_query_exec_mode=exec: nothing is prepared by name then. No call needs more of a connection than one transaction. Notifications
+// do not pass such a pooler: set [Config.ListenURL] to reach the server directly, or jobs of other processes are found by asking.
 //
 // # Looking after it
 //

@@ -75,7 +75,7 @@ func (l *fastLane[Q]) commit(s *Store, do func(ctx context.Context, conn *pgxpoo
 		return nil
 	}
 	if err == nil {
-		s.watchers.tell(events)
+		s.tell(events)
 	}
 	return err
 }

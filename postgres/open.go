@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -30,9 +31,13 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := listenConfig(config); err != nil {
+		return nil, err
+	}
 	s := &Store{
 		cfg: config, schema: schemaOf(config.Schema), claimsKey: claimsKey(config.Schema),
 		clock: &clock{read: config.Now}, lanes: newLaneCache(), ended: make(chan struct{}),
+		name: rand.Text(), channel: channelOf(config.Schema),
 	}
 	if s.conns, err = newPool(ctx, config, config.Conns); err != nil {
 		return nil, err
@@ -49,9 +54,10 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	}
 	s.submits = newFastLane(s, s.submitPlain)
 	s.settles = newFastLane(s, s.settleSucceeded)
-	background, stop := context.WithCancel(context.Background())
-	s.stop = stop
-	go s.keepTime(background)
+	s.background, s.stop = context.WithCancel(context.Background())
+	s.teller, s.listener = newTeller(s), &listener{s: s}
+	go s.teller.run(s.background)
+	go s.keepTime(s.background)
 	return s, nil
 }
 

@@ -33,18 +33,26 @@ type Store struct {
 
 	watchers watchers
 
+	name     string // of this store among those that notify each other
+	channel  string
+	teller   *teller
+	listener *listener
+
 	mu          sync.Mutex
 	pruneCursor godwit.ID // guarded by mu
 
 	calls  sync.RWMutex // held for reading by every call, for writing by Close
 	closed bool         // guarded by calls
 	stop   context.CancelFunc
-	ended  chan struct{} // closed when the goroutine that keeps the time has ended
+
+	background context.Context // ended by stop: what the store's own goroutines live under
+	ended      chan struct{}   // closed when the goroutine that keeps the time has ended
 }
 
 var (
 	_ godwit.Store   = (*Store)(nil)
 	_ godwit.Watcher = (*Store)(nil)
+	_ godwit.Hinter  = (*Store)(nil)
 )
 
 // Now gives store time.
@@ -58,10 +66,12 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
-	s.stop()
-	<-s.ended
 	s.submits.group.Close()
 	s.settles.group.Close()
+	s.stop()
+	<-s.ended
+	<-s.teller.over
+	s.listener.wait()
 	s.conns.Close()
 	s.reserved.Close()
 	return nil
@@ -111,8 +121,14 @@ func writeOn[T any](ctx context.Context, s *Store, pool *pgxpool.Pool, level pgx
 	for _, do := range done.commits {
 		do()
 	}
-	s.watchers.tell(done.events)
+	s.tell(done.events)
 	return answer, nil
+}
+
+// tell tells the events of a commit, here and to other processes.
+func (s *Store) tell(events []godwit.Event) {
+	s.watchers.tell(events)
+	s.teller.tell(events)
 }
 
 // call runs one call on a connection, and makes a public error of what goes wrong.

@@ -14,7 +14,8 @@ import (
 // an error, as with [godwit.Client.SubmitAll], and leaves the transaction usable as it was before. The transaction must be one on
 // the store's own database, and should be short: children lock the run of their parent, and keys are locked, until it ends.
 //
-// Idle workers find the jobs at their next poll.
+// Idle workers, of this process too, are notified by the transaction itself: PostgreSQL sends that when it commits. Notifying
+// transactions commit one after the other, and cannot be prepared for a commit in two phases.
 func (s *Store) SubmitTx(ctx context.Context, tx pgx.Tx, jobs ...godwit.Submission) ([]godwit.SubmitAnswer, error) {
 	return s.submitWithin(ctx, pgxLink{tx, s.schema}, jobs)
 }
@@ -106,7 +107,12 @@ func saved[T any](ctx context.Context, s *Store, l link, op func(u *unit) (T, er
 		err = u.flush()
 	}
 	if err == nil && !u.refused {
-		return answer, l.run(ctx, do("RELEASE SAVEPOINT godwit_tx"))
+		list := []stmt{do("RELEASE SAVEPOINT godwit_tx")}
+		n := news{}
+		if n.add(u.events); !n.empty() {
+			list = append(list, do("SELECT pg_notify($1, $2)", s.channel, n.payload()))
+		}
+		return answer, l.run(ctx, list...)
 	}
 	back := l.run(ctx, do("ROLLBACK TO SAVEPOINT godwit_tx"), do("RELEASE SAVEPOINT godwit_tx"))
 	return answer, errors.Join(err, back)
