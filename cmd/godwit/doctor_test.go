@@ -1,0 +1,51 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	zs "zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"github.com/godwit-go/godwit/sqlite"
+)
+
+func TestDoctorReadsNoJobsOfADamagedFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	db := "sqlite:" + path
+	command := func(args ...string) (string, int) {
+		var out, errs bytes.Buffer
+		code := run(append(args, "--db", db), &out, &errs)
+		return out.String() + errs.String(), code
+	}
+	store, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := command("submit", "echo", "1"); code != 0 {
+		t.Fatalf("submit: %d\n%s", code, out)
+	}
+	c, err := zs.OpenConn(path, zs.OpenReadWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sqlitex.ExecuteTransient(c, "DELETE FROM godwit_places", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	out, code := command("doctor")
+	if code != exitFailed || !strings.Contains(out, "error    integrity") || strings.Contains(out, "failures") {
+		t.Errorf("the doctor ends with %d:\n%s", code, out)
+	}
+	if out, code := command("job", "list"); code != exitFailed || !strings.Contains(out, "the database file is damaged") {
+		t.Errorf("the list ends with %d:\n%s", code, out)
+	}
+}
