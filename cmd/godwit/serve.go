@@ -102,7 +102,7 @@ func addressError(address string, err error) error {
 
 // notIfStopped drops the error of a start that a signal cut short: nothing had begun, so it is an end in good order.
 func notIfStopped(ctx context.Context, err error) error {
-	if errors.Is(err, ctx.Err()) {
+	if errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)) {
 		return nil
 	}
 	return err
