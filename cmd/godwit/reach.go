@@ -21,9 +21,6 @@ import (
 // lockWait is how long a database that another process holds is waited for: another command is done in that time, a server not.
 const lockWait = time.Second
 
-// pollIntervalDefault is how often a command asks for what it waits for.
-const pollIntervalDefault = 500 * time.Millisecond
-
 // desk is what a client command works at: whom it asks, and where it prints.
 type desk struct {
 	godwit.Admin
@@ -107,7 +104,7 @@ func (d *desk) open(ctx context.Context, db string) error {
 	if err != nil {
 		return d.explain(ctx, explainLocked(ctx, path, isFile, ofDatabase("--db", err)))
 	}
-	c, err := godwit.New(store, godwit.Config{Logger: slog.New(slog.DiscardHandler), PollInterval: pollInterval(db, pollIntervalDefault)})
+	c, err := godwit.New(store, godwit.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}

@@ -131,7 +131,7 @@ func storeConfig(conf *config.Config) open.Config {
 		},
 		Postgres: postgres.Config{
 			Schema: conf.Postgres.Schema, Conns: conf.Postgres.Conns, Migrate: postgres.MigrateMode(conf.Postgres.Migrate),
-			Pooler: conf.Postgres.Pooler, CallTimeout: conf.Postgres.CallTimeout,
+			Pooler: conf.Postgres.Pooler, ListenURL: conf.Postgres.ListenURL, CallTimeout: conf.Postgres.CallTimeout,
 		},
 	}
 }
@@ -144,18 +144,9 @@ func clientConfig(conf *config.Config, log *slog.Logger) godwit.Config {
 	}
 	return godwit.Config{
 		Queues: queues, Logger: log,
-		Lease: conf.Lease, PollInterval: pollInterval(conf.DB, conf.PollInterval), PruneInterval: conf.PruneInterval,
+		Lease: conf.Lease, PollInterval: conf.PollInterval, PruneInterval: conf.PruneInterval,
 		StopGrace: noneIfZero(conf.StopGrace), HardGrace: noneIfZero(conf.HardGrace),
 	}
-}
-
-// pollInterval makes the client's interval of the one that is meant. A store on PostgreSQL tells a process what that process did, and a client
-// asks a store that tells ten times less often: that would let what other processes do wait for so long.
-func pollInterval(db string, meant time.Duration) time.Duration {
-	if !isPostgres(db) {
-		return meant
-	}
-	return max(meant/10, time.Millisecond)
 }
 
 // noneIfZero gives a duration as configurations of packages have it: there zero is the default, and a negative one is none.

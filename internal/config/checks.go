@@ -47,6 +47,14 @@ func isDatabase(s string) error {
 	return nil
 }
 
+// isListenURL checks the address past a pooler. Its errors do not show it, as it may hold a password.
+func isListenURL(s string) error {
+	if s != "" && !strings.HasPrefix(s, "postgres://") && !strings.HasPrefix(s, "postgresql://") {
+		return errors.New("must be a URL such as postgres://user@host/database")
+	}
+	return nil
+}
+
 func isSchema(s string) error {
 	switch {
 	case !schema.MatchString(s):

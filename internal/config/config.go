@@ -71,6 +71,7 @@ type Postgres struct {
 	Conns       int
 	Migrate     string // one of MigrateModes
 	Pooler      bool
+	ListenURL   string
 	CallTimeout time.Duration
 }
 

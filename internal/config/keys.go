@@ -112,11 +112,14 @@ func storage(c *Config) []*key {
 
 func storagePostgres(c *Config) []*key {
 	p := &c.Postgres
+	listen := text("postgres.listen_url", &p.ListenURL, "", isListenURL, "`postgres://...`", "The same database past a pooler, for the one connection that hears what other processes do. Empty: that of `db`; behind a pooler, none. Its password is not shown.")
+	listen.show = func() []entry { return []entry{{text: quoted(Redacted(p.ListenURL))}} }
 	return []*key{
 		text("postgres.schema", &p.Schema, "godwit", isSchema, "`a-z`, `0-9`, `_`; at most 63", "The schema of the database that holds the tables. Two schemas are two systems."),
 		integer("postgres.conns", &p.Conns, 8, 1, 1000, "How many connections work at the same time; two more are kept for the leases."),
 		choice("postgres.migrate", &p.Migrate, "up", MigrateModes, "Whether the start makes the schema or brings it up to date; `never` leaves that to `godwit migrate up`, so that the role needs no right but to work with rows."),
 		boolean("postgres.pooler", &p.Pooler, false, "Says that a pooler which hands out connections by the transaction stands before the server, PgBouncer for one."),
+		listen,
 		duration("postgres.call_timeout", &p.CallTimeout, 30*time.Second, 100*time.Millisecond, time.Hour, "How long one call may take once it has a connection."),
 	}
 }
