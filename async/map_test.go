@@ -156,6 +156,10 @@ func TestMapEnds(t *testing.T) {
 			want(t, "index", item.Index, 5)
 			wantErr(t, err, errBoom)
 			want(t, "text", err.Error(), "item 5: boom")
+			if unordered { // item 6 may stand behind item 5 with the same worker, while the other one does the rest
+				want(t, "values before it, at least", max(len(got), 5), len(got))
+				continue
+			}
 			want(t, "values before it", len(got), 5)
 			want(t, "the other was cancelled", cancelled, true)
 		}
