@@ -41,6 +41,7 @@ const (
 	KeepMax              = 10 * 365 * 24 * time.Hour
 	DelayMax             = 10 * 365 * 24 * time.Hour
 	ExpiredMin           = time.Hour // shortest time for which a pruned id answers expired
+	PinnedPause          = time.Minute // for which a job past its time is kept on while it is pinned
 	IdempotencyDefault   = 24 * time.Hour
 	LeaseDefault         = 12 * time.Second
 	LeaseMin             = time.Second

@@ -6,9 +6,8 @@ import (
 )
 
 const (
-	pruneBatch     = 5000
-	prunePauseBusy = 10 * time.Millisecond // much is to be pruned
-	prunePauseIdle = time.Second           // little is: looking is spread out
+	pruneBatch     = 1000                 // what claims and settles may have to wait for
+	prunePauseBusy = 5 * time.Millisecond // more is to be pruned
 )
 
 // newPruner makes the role that removes finished jobs whose retention is over.
@@ -20,12 +19,9 @@ func newPruner(w *worker) *loop {
 			return t.met(ctx, err)
 		}
 		t.over()
-		switch {
-		case answer.Pruned+answer.Forgotten >= pruneBatch/4:
+		if answer.More {
 			return prunePauseBusy
-		case answer.Wrapped:
-			return jittered(w.c.config.PruneInterval)
 		}
-		return jittered(min(prunePauseIdle, w.c.config.PruneInterval))
+		return jittered(w.c.config.PruneInterval)
 	})
 }

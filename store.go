@@ -66,10 +66,9 @@ type Store interface {
 	// fails scheduled, ready and waiting jobs past their Deadline, by (Deadline, id); cancels the children of cancelled parents,
 	// by (parent id, child id). Each part looks at no more than limit jobs.
 	Advance(ctx context.Context, limit int) (AdvanceAnswer, error)
-	// Prune looks at up to limit finished or pruned jobs in id order, going on after the last one the previous call looked at,
-	// and from the start again when it came to the end (answered as Wrapped). Jobs past KeepUntil that are not pinned
-	// become "expired" and lose all but their id; expired ids are forgotten after having been so for as long as they
-	// were kept.
+	// Prune looks at up to limit finished jobs whose KeepUntil has come, and at up to limit expired ids whose time is over; the earliest
+	// first, ties by id. The jobs become "expired" and lose all but their id, except that pinned ones are kept for another
+	// [PinnedPause]. Ids are forgotten after having been expired for as long as the job was kept.
 	Prune(ctx context.Context, limit int) (PruneAnswer, error)
 
 	// Cancel cancels jobs that are not final; a running one is asked to stop: CancelRequestedAt is set and its worker told.

@@ -131,7 +131,7 @@ type AdvanceAnswer struct {
 type PruneAnswer struct {
 	Pruned    int  // jobs that became expired
 	Forgotten int  // expired ids forgotten
-	Wrapped   bool // the end was reached: the next call starts at the beginning
+	More      bool // a limit was reached: call again
 }
 
 // CancelRequest cancels a job.

@@ -183,24 +183,14 @@ func (s *Store) Prune(ctx context.Context, limit int) (godwit.PruneAnswer, error
 	return writeSnapshot(ctx, s, func(u *unit) (godwit.PruneAnswer, error) { return u.prune(limit) })
 }
 
-// remnant is a finished or pruned job that a prune looks at.
-type remnant struct {
-	id    godwit.ID
-	until int64
-}
-
 func (u *unit) prune(limit int) (godwit.PruneAnswer, error) {
 	var answer godwit.PruneAnswer
-	list, err := u.remnants(limit)
+	over, gone, err := u.over(limit)
 	if err != nil {
 		return answer, err
 	}
-	var ids []godwit.ID
-	for _, r := range list {
-		if r.until <= u.now {
-			ids = append(ids, r.id)
-		}
-	}
+	answer.More = len(over) >= limit || len(gone) >= limit
+	ids := append(gone, over...)
 	if err := u.loadToRemove(ids); err != nil {
 		return answer, err
 	}
@@ -209,29 +199,23 @@ func (u *unit) prune(limit int) (godwit.PruneAnswer, error) {
 			return answer, err
 		}
 	}
-	answer.Wrapped = len(list) < limit
-	cursor := godwit.ID{}
-	if !answer.Wrapped {
-		cursor = list[len(list)-1].id
-	}
-	u.commits = append(u.commits, func() { u.store.setPrunedTo(cursor) })
 	return answer, nil
 }
 
-// remnants gives the finished and pruned jobs after the last one looked at, by id.
-func (u *unit) remnants(limit int) ([]remnant, error) {
-	const sql = "SELECT id, until FROM (" +
-		" (SELECT id, keep_until AS until FROM godwit.finished WHERE id > $1 ORDER BY id LIMIT $2)" +
-		" UNION ALL (SELECT id, until FROM godwit.pruned WHERE id > $1 ORDER BY id LIMIT $2)) r ORDER BY id LIMIT $2"
-	var list []remnant
-	cursor := u.store.prunedTo()
-	err := u.l.run(u.ctx, ask(sql, func(r scanner) error {
-		var n remnant
-		err := r.Scan(idInto{&n.id}, &n.until)
-		list = append(list, n)
-		return err
-	}, uuids([]godwit.ID{cursor})[0], limit))
-	return list, err
+// over gives the finished jobs and the pruned ids whose time has come, the earliest first.
+func (u *unit) over(limit int) (over, gone []godwit.ID, err error) {
+	read := func(list *[]godwit.ID, sql string) stmt {
+		return ask(sql, func(r scanner) error {
+			var id godwit.ID
+			err := r.Scan(idInto{&id})
+			*list = append(*list, id)
+			return err
+		}, u.now, limit)
+	}
+	err = u.l.run(u.ctx,
+		read(&over, "SELECT id FROM godwit.finished WHERE keep_until <= $1 ORDER BY keep_until, id LIMIT $2"),
+		read(&gone, "SELECT id FROM godwit.pruned WHERE until <= $1 ORDER BY until, id LIMIT $2"))
+	return over, gone, err
 }
 
 func (u *unit) pruneOne(j *job, answer *godwit.PruneAnswer) error {
@@ -253,6 +237,11 @@ func (u *unit) pruneOne(j *job, answer *godwit.PruneAnswer) error {
 	case states.None:
 		answer.Forgotten++
 		j.kind, j.dirty = none, true
+	default:
+		if holds == states.Pinned && j.kind.final() {
+			j.keepUntil = after(u.now, godwit.PinnedPause)
+			u.removals = append(u.removals, do("UPDATE godwit.finished SET keep_until = $1 WHERE id = $2", j.keepUntil, uuid(j.id)))
+		}
 	}
 	return nil
 }

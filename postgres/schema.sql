@@ -150,12 +150,16 @@ CREATE TABLE godwit.finished (
 
 -- The dead letters, for listing them: few among many.
 CREATE INDEX finished_unhappy ON godwit.finished (state, id) WHERE state <> 5;
+-- What is over, for pruning.
+CREATE INDEX finished_over ON godwit.finished (keep_until, id);
 
 -- Ids that answer "expired" until they are forgotten.
 CREATE TABLE godwit.pruned (
   id    uuid PRIMARY KEY,
   until bigint NOT NULL
 );
+
+CREATE INDEX pruned_over ON godwit.pruned (until, id);
 
 -- Runs that did not succeed; the newest 100 of a job.
 CREATE TABLE godwit.attempts (

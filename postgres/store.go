@@ -38,9 +38,6 @@ type Store struct {
 	teller   *teller
 	listener *listener
 
-	mu          sync.Mutex
-	pruneCursor godwit.ID // guarded by mu
-
 	calls  sync.RWMutex // held for reading by every call, for writing by Close
 	closed bool         // guarded by calls
 	stop   context.CancelFunc
@@ -144,18 +141,6 @@ func (s *Store) call(ctx context.Context, pool *pgxpool.Pool, do func(ctx contex
 		return toError(err)
 	}
 	return nil
-}
-
-func (s *Store) prunedTo() godwit.ID {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.pruneCursor
-}
-
-func (s *Store) setPrunedTo(id godwit.ID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.pruneCursor = id
 }
 
 // checkLimit refuses a call that may do nothing.

@@ -35,6 +35,13 @@ var invariants = []invariant{
 		"SELECT hex(r.id) FROM godwit_pruned r JOIN godwit_jobs j ON j.id = r.id",
 	},
 	{
+		"what is kept is due at its time",
+		"SELECT hex(f.id) FROM godwit_finished f LEFT JOIN godwit_due d ON d.place = 5 AND d.at = f.keep_until" +
+			" WHERE instr(coalesce(d.ids, x''), f.id) = 0" +
+			" UNION ALL SELECT hex(r.id) FROM godwit_pruned r LEFT JOIN godwit_due d ON d.place = 8 AND d.at = r.until" +
+			" WHERE instr(coalesce(d.ids, x''), r.id) = 0",
+	},
+	{
 		"a job is held by a live session",
 		"SELECT hex(p.id) FROM godwit_places p WHERE p.session IS NOT NULL AND p.session NOT IN (SELECT id FROM godwit_sessions)",
 	},

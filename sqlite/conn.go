@@ -24,6 +24,7 @@ type multiKey struct {
 // takes a thousand rows in a few such statements much faster than one by one.
 type multi struct {
 	head, tuple, sep, tail string
+	span, count            string // of a list of ids: the same over a range of them, and how many rows that has
 }
 
 // multiSizes are the numbers of rows for which statements are prepared, largest first.
@@ -37,16 +38,27 @@ func values(into, columns, tail string) *multi {
 	return &multi{head: "INSERT OR FAIL INTO " + into + " (" + columns + ") VALUES ", tuple: tuple, sep: ",", tail: tail}
 }
 
-// in makes the multi of a statement that ends in a list of values.
+// in makes the multi of a statement that ends in a list of values: "... FROM table WHERE column IN".
 func in(head string) *multi {
-	return &multi{head: head + " (", tuple: "?", sep: ",", tail: ")"}
+	m := &multi{head: head + " (", tuple: "?", sep: ",", tail: ")"}
+	head = strings.TrimSuffix(head, " IN")
+	column := head[strings.LastIndexAny(head, " .")+1:]
+	m.span = head + " BETWEEN ? AND ?"
+	m.count = "SELECT count(*) FROM (SELECT 1 FROM " + tableOf(head) + " WHERE " + column + " BETWEEN ? AND ? LIMIT ?)"
+	return m
 }
 
+// rangeSize is the number of rows that stands for a range.
+const rangeSize = 0
+
 func (m *multi) sql(n int) string {
+	if n == rangeSize {
+		return m.span
+	}
 	return m.head + strings.Repeat(m.tuple+m.sep, n-1) + m.tuple + m.tail
 }
 
-// prepareMulti gives the statement for n rows, which is one of multiSizes.
+// prepareMulti gives the statement for n rows, which is one of multiSizes or rangeSize.
 func (c *conn) prepareMulti(m *multi, n int) (*zs.Stmt, error) {
 	key := multiKey{m, n}
 	if s := c.multis[key]; s != nil {

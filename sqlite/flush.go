@@ -39,9 +39,9 @@ var (
 
 // plan is what a flush has to write, by statement.
 type plan struct {
-	newJobs, fresh, places, claimed, bodies, finished, prunedNow []*job
-	leftPlaces, leftFinished, leftPruned                         []godwit.ID
-	goneJobs, goneRecords, goneReports                           []godwit.ID
+	newJobs, fresh, places, claimed, bodies, finished, prunedNow, keptOn []*job
+	leftPlaces, leftFinished                                             []godwit.ID
+	goneJobs, goneRecords, goneReports                                   []godwit.ID
 }
 
 // flush writes everything that the unit changed, after which the file and the unit agree.
@@ -54,7 +54,7 @@ func (u *unit) flush() error {
 			}
 		}
 	}
-	steps := []func(*plan) error{u.writeGone, u.writeBodies, u.writePlaces, u.writeFinished, u.writeHanging}
+	steps := []func(*plan) error{u.writeGone, u.writeBodies, u.writePlaces, u.writeFinished, u.postDue, u.writeHanging}
 	for _, step := range steps {
 		if err := step(&p); err != nil {
 			return err
@@ -71,7 +71,8 @@ func (u *unit) flush() error {
 			u.ctl.maxID = j.id
 		}
 		changed := j.dirty
-		j.stored, j.storedLane, j.holder, j.dirty, j.body, j.newArgs, j.claimed = j.kind, j.lane, j.session, false, false, false, false
+		j.stored, j.storedLane, j.holder, j.dirty, j.body, j.newArgs, j.claimed, j.keptOn =
+			j.kind, j.lane, j.session, false, false, false, false, false
 		if changed {
 			u.store.recent.keep(j)
 		}
@@ -102,8 +103,6 @@ func (u *unit) plan(p *plan, j *job) error {
 		p.leftPlaces = append(p.leftPlaces, j.id)
 	case j.stored.final() && !j.kind.final():
 		p.leftFinished = append(p.leftFinished, j.id)
-	case j.stored == pruned && j.kind != pruned:
-		p.leftPruned = append(p.leftPruned, j.id)
 	}
 	if j.body && j.stored != none {
 		p.bodies = append(p.bodies, j)
@@ -120,6 +119,8 @@ func (u *unit) plan(p *plan, j *job) error {
 		}
 	case j.kind.final() && !j.stored.final():
 		p.finished = append(p.finished, j)
+	case j.keptOn:
+		p.keptOn = append(p.keptOn, j)
 	case !j.kind.unfinished():
 	case j.claimed:
 		p.claimed = append(p.claimed, j)
@@ -145,20 +146,18 @@ func (u *unit) recount(j *job) error {
 }
 
 func (u *unit) writeGone(p *plan) error {
-	gone := []struct {
+	type gone struct {
 		m   *multi
 		ids []godwit.ID
-	}{
-		{deletePlaces, p.leftPlaces},
-		{deleteFinished, p.leftFinished},
-		{deletePruned, p.leftPruned},
-		{deleteJobs, p.goneJobs},
-		{deleteAttempts, p.goneRecords},
-		{deleteReports, p.goneReports},
-		{deleteLogs, p.goneReports},
-		{deleteItems, p.goneReports},
 	}
-	for _, g := range gone {
+	for _, g := range []gone{{deletePlaces, p.leftPlaces}, {deleteFinished, p.leftFinished}, {deleteJobs, p.goneJobs}} {
+		if err := u.c.changeIDs(g.m, g.ids, nil); err != nil {
+			return err
+		}
+	}
+	for _, g := range []gone{
+		{deleteAttempts, p.goneRecords}, {deleteReports, p.goneReports}, {deleteLogs, p.goneReports}, {deleteItems, p.goneReports},
+	} {
 		if err := u.c.manyIDs(g.m, g.ids, nil); err != nil {
 			return err
 		}
@@ -222,15 +221,18 @@ func (u *unit) writePlaces(p *plan) error {
 	if err != nil {
 		return err
 	}
-	return u.c.many(claimPlaces, len(p.claimed), func(s *zs.Stmt, at, i int) int {
-		if at == 1 {
-			s.BindBytes(1, p.claimed[i].session[:])
-			s.BindInt64(2, u.now)
-			at = 3
-		}
-		s.BindBytes(at, p.claimed[i].id[:])
-		return at + 1
-	}, nil)
+	if len(p.claimed) == 0 {
+		return nil
+	}
+	ids := make([]godwit.ID, len(p.claimed))
+	for i, j := range p.claimed {
+		ids[i] = j.id
+	}
+	return u.c.changeIDs(claimPlaces, ids, func(s *zs.Stmt) int {
+		s.BindBytes(1, p.claimed[0].session[:])
+		s.BindInt64(2, u.now)
+		return 3
+	})
 }
 
 // claimPlaces starts runs: all of a call are the same session's, at one instant.
@@ -264,6 +266,11 @@ func bindPlace(s *zs.Stmt, at int, j *job) int {
 }
 
 func (u *unit) writeFinished(p *plan) error {
+	for _, j := range p.keptOn {
+		if err := u.c.exec("UPDATE godwit_finished SET keep_until = ? WHERE id = ?", j.keepUntil, j.id); err != nil {
+			return err
+		}
+	}
 	return u.c.many(insertFinished, len(p.finished), func(s *zs.Stmt, at, i int) int {
 		j := p.finished[i]
 		s.BindBytes(at, j.id[:])

@@ -102,6 +102,7 @@ type job struct {
 	newArgs    bool    // arguments changed
 	hasArgs    bool    // arguments are loaded
 	claimed    bool    // claimed, and nothing else
+	keptOn     bool    // kept past its time, and nothing else
 	report     *report // loaded when asked for
 }
 

@@ -114,24 +114,6 @@ func (r *reader) jobs(ids []godwit.ID, full bool) (map[godwit.ID]*job, error) {
 	return found, r.noneOf(slices.DeleteFunc(distinct, func(id godwit.ID) bool { return found[id].kind != none }))
 }
 
-var (
-	selectBodies = in("SELECT id FROM godwit_jobs WHERE id IN")
-	selectEnds   = in("SELECT id FROM godwit_finished WHERE id IN")
-)
-
-// noneOf looks whether jobs that were not found are wholly absent: one of which a part is there was lost by damage.
-func (r *reader) noneOf(ids []godwit.ID) error {
-	for _, m := range []*multi{selectBodies, selectUnfinished, selectEnds} {
-		err := r.c.manyIDs(m, ids, func(s *row) error {
-			return damagedJob(tableOf(m.head), columnID(s, 0), "is there only in part")
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // absent says why a job is not there; empty when it is.
 func absent(j *job) godwit.Code {
 	switch j.kind {
@@ -179,7 +161,7 @@ func (s *Store) Outcomes(ctx context.Context, ids []godwit.ID) ([]godwit.Outcome
 	}
 	return read(ctx, s, func(r *reader) ([]godwit.OutcomeAnswer, error) {
 		known := make(map[godwit.ID]godwit.OutcomeAnswer, len(ids))
-		err := r.c.manyIDs(selectOutcomes, ids, func(s *row) error {
+		err := r.c.selectIDs(selectOutcomes, ids, func(s *row) error {
 			known[columnID(s, 0)] = godwit.OutcomeAnswer{
 				State: columnKind(s, 1, succeeded, cancelled).state(), Failure: columnFailure(s, 2), Result: columnPayload(s, 5),
 			}
@@ -188,14 +170,14 @@ func (s *Store) Outcomes(ctx context.Context, ids []godwit.ID) ([]godwit.Outcome
 		if err != nil {
 			return nil, err
 		}
-		err = r.c.manyIDs(selectUnfinished, ids, func(s *row) error {
+		err = r.c.selectIDs(selectUnfinished, ids, func(s *row) error {
 			known[columnID(s, 0)] = godwit.OutcomeAnswer{State: columnKind(s, 1, scheduled, waiting).state()}
 			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
-		err = r.c.manyIDs(selectPruned, ids, func(s *row) error {
+		err = r.c.selectIDs(selectPruned, ids, func(s *row) error {
 			known[columnID(s, 0)] = godwit.OutcomeAnswer{Code: godwit.CodeExpired}
 			return nil
 		})

@@ -120,7 +120,7 @@ func damagedJob(table string, id godwit.ID, format string, args ...any) error {
 	return damaged(table, fmt.Errorf("job %s %s", id, fmt.Sprintf(format, args...)))
 }
 
-var tableName = regexp.MustCompile(`(?:FROM|INTO|UPDATE) (godwit_\w+)`)
+var tableName = regexp.MustCompile(`(?:FROM|INTO|UPDATE|UPDATE OR FAIL) (godwit_\w+)`)
 
 // tableOf gives the first table of a statement, empty when it is about none of ours.
 func tableOf(sql string) string {

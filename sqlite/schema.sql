@@ -157,6 +157,16 @@ CREATE TABLE godwit_pruned (
   until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- When what is kept is over, so that pruning walks what is due and nothing else. A row has the ids of one time, each 16 bytes, in no
+-- certain order: jobs that are settled together and kept alike share one. place is 5 for finished jobs, at their keep_until, and 8 for
+-- pruned ids, at their until. A job that was retried or deleted by hand before its time leaves its id here until then.
+CREATE TABLE godwit_due (
+  place INTEGER NOT NULL CHECK (place IN (5, 8)),
+  at    INTEGER NOT NULL,
+  ids   BLOB NOT NULL CHECK (length(ids) >= 16 AND length(ids) % 16 = 0),
+  PRIMARY KEY (place, at)
+) STRICT, WITHOUT ROWID;
+
 -- Runs that did not succeed; the newest 100 of a job.
 CREATE TABLE godwit_attempts (
   job        BLOB NOT NULL,

@@ -47,7 +47,7 @@ var selectAwaited = in("SELECT promise FROM godwit_waits WHERE promise IN")
 // jobs of ids and those that they wake, which are not awaited themselves unless they are found here.
 func (u *unit) loadAwaited(ids []godwit.ID) error {
 	u.waiters = map[godwit.ID]bool{}
-	return u.c.manyIDs(selectAwaited, ids, func(s *row) error {
+	return u.c.selectIDs(selectAwaited, ids, func(s *row) error {
 		u.waiters[columnID(s, 0)] = true
 		return nil
 	})

@@ -15,12 +15,12 @@ type source struct {
 // fetch reads those of the ids that are there and calls got for each, in no particular order. full asks for arguments and
 // results too.
 func (r *source) fetch(ids []godwit.ID, full bool, got func(j *job) error) error {
-	places, finished := selectPlaces, selectFinished
+	places := selectPlaces
 	if full {
-		places, finished = selectPlacesArgs, selectFinishedFull
+		places = selectPlacesArgs
 	}
 	found := 0
-	err := r.c.manyIDs(places, ids, func(s *row) error {
+	err := r.c.selectIDs(places, ids, func(s *row) error {
 		j := &job{}
 		if err := j.scanCommon(s, r.lanes, scheduled, waiting); err != nil {
 			return err
@@ -32,21 +32,50 @@ func (r *source) fetch(ids []godwit.ID, full bool, got func(j *job) error) error
 	if err != nil || found == len(ids) {
 		return err
 	}
-	err = r.c.manyIDs(finished, ids, func(s *row) error {
-		j := &job{}
-		if err := j.scanCommon(s, r.lanes, succeeded, cancelled); err != nil {
-			return err
-		}
-		j.scanFinished(s, full)
+	err = r.fetchFinished(ids, full, func(j *job) error {
 		found++
 		return got(j)
 	})
 	if err != nil || found == len(ids) {
 		return err
 	}
-	return r.c.manyIDs(selectPruned, ids, func(s *row) error {
+	return r.c.selectIDs(selectPruned, ids, func(s *row) error {
 		return got(&job{id: columnID(s, 0), kind: pruned, stored: pruned, keepUntil: columnMicros(s, 1)})
 	})
+}
+
+// fetchFinished reads those of the ids that are finished jobs.
+func (r *source) fetchFinished(ids []godwit.ID, full bool, got func(j *job) error) error {
+	finished := selectFinished
+	if full {
+		finished = selectFinishedFull
+	}
+	return r.c.selectIDs(finished, ids, func(s *row) error {
+		j := &job{}
+		if err := j.scanCommon(s, r.lanes, succeeded, cancelled); err != nil {
+			return err
+		}
+		j.scanFinished(s, full)
+		return got(j)
+	})
+}
+
+var (
+	selectBodies = in("SELECT id FROM godwit_jobs WHERE id IN")
+	selectEnds   = in("SELECT id FROM godwit_finished WHERE id IN")
+)
+
+// noneOf looks whether jobs that were not found are wholly absent: one of which a part is there was lost by damage.
+func (r *source) noneOf(ids []godwit.ID) error {
+	for _, m := range []*multi{selectBodies, selectUnfinished, selectEnds} {
+		err := r.c.manyIDs(m, ids, func(s *row) error {
+			return damagedJob(tableOf(m.head), columnID(s, 0), "is there only in part")
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // newestFailure reads the failure of the newest attempt record that has one; nil when none has.

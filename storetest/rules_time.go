@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/godwit-go/godwit"
@@ -207,7 +208,7 @@ func ruleReschedule(r *rig) {
 func pruneRules() []rule {
 	return []rule{
 		{"a job is kept for its time, then its id for as long", rulePruneLife},
-		{"each call goes on where the last stopped", rulePruneCursor},
+		{"the first to be over go first", rulePruneOrder},
 		{"a parent that has not succeeded pins its children", rulePrunePins},
 		{"a deleted job goes as a pruned one does", rulePruneDelete},
 		{"an id is expired for an hour at least", rulePruneShort},
@@ -220,38 +221,45 @@ func rulePruneLife(r *rig) {
 	id := r.plain()
 	r.finish(r.run(r.session(), "queue", id), godwit.OutcomeSucceed)
 	r.clock.Advance(time.Hour - time.Microsecond)
-	r.want("before its time", r.prune(10), godwit.PruneAnswer{Wrapped: true})
+	r.want("before its time", r.prune(10), godwit.PruneAnswer{})
 	r.clock.Advance(time.Microsecond)
-	r.want("at its time", r.prune(10), godwit.PruneAnswer{Pruned: 1, Wrapped: true})
+	r.want("at its time", r.prune(10), godwit.PruneAnswer{Pruned: 1})
 	r.code("the job", r.look(id).Code, godwit.CodeExpired)
 	r.clock.Advance(time.Hour - time.Microsecond)
-	r.want("before the end of its id", r.prune(10), godwit.PruneAnswer{Wrapped: true})
+	r.want("before the end of its id", r.prune(10), godwit.PruneAnswer{})
 	r.clock.Advance(time.Microsecond)
-	r.want("at the end of its id", r.prune(10), godwit.PruneAnswer{Forgotten: 1, Wrapped: true})
+	r.want("at the end of its id", r.prune(10), godwit.PruneAnswer{Forgotten: 1})
 	r.code("the job", r.look(id).Code, godwit.CodeNotFound)
 }
 
-func rulePruneCursor(r *rig) {
+func rulePruneOrder(r *rig) {
 	var ids []godwit.ID
-	for range 5 {
-		id := r.plain()
-		r.cancel(id, "")
-		ids = append(ids, id)
+	for _, keep := range []time.Duration{3 * time.Minute, time.Minute, 2 * time.Minute, time.Minute, 4 * time.Minute} {
+		n := r.job()
+		n.KeepFailed = keep
+		r.add(n)
+		r.cancel(n.ID, "")
+		ids = append(ids, n.ID)
 	}
 	r.plain() // an unfinished job is not looked at
-	r.clock.Advance(2 * time.Hour)
-	r.want("the first", r.prune(2), godwit.PruneAnswer{Pruned: 2})
-	early := testID(0, 1)
-	n := r.job()
-	n.ID, n.KeepFailed = early, 0
-	r.add(n)
-	r.cancel(early, "")
-	r.want("the second", r.prune(2), godwit.PruneAnswer{Pruned: 2})
-	r.code("the fifth", r.look(ids[4]).Code, "")
-	r.want("the third", r.prune(2), godwit.PruneAnswer{Pruned: 1, Wrapped: true})
-	r.code("the job before all", r.look(early).Code, "")
-	r.want("the fourth", r.prune(1), godwit.PruneAnswer{Pruned: 1})
-	r.code("the job before all", r.look(early).Code, godwit.CodeExpired)
+	left := func(what string, codes ...godwit.Code) {
+		r.Helper()
+		for i, code := range codes {
+			r.code(fmt.Sprintf("job %d after %s", i, what), r.look(ids[i]).Code, code)
+		}
+	}
+	const gone = godwit.CodeExpired
+	r.clock.Advance(3 * time.Minute)
+	r.want("the first", r.prune(1), godwit.PruneAnswer{Pruned: 1, More: true})
+	left("the first", "", gone, "", "", "")
+	r.want("the second", r.prune(2), godwit.PruneAnswer{Pruned: 2, More: true})
+	left("the second", "", gone, gone, gone, "")
+	r.want("the third", r.prune(2), godwit.PruneAnswer{Pruned: 1})
+	left("the third", gone, gone, gone, gone, "")
+	r.clock.Advance(godwit.ExpiredMin)
+	r.want("the fourth", r.prune(3), godwit.PruneAnswer{Pruned: 1, Forgotten: 3, More: true})
+	r.want("the fifth", r.prune(3), godwit.PruneAnswer{Forgotten: 1})
+	left("the fifth", godwit.CodeNotFound, godwit.CodeNotFound, godwit.CodeNotFound, godwit.CodeNotFound, gone)
 }
 
 func rulePrunePins(r *rig) {
@@ -261,13 +269,19 @@ func rulePrunePins(r *rig) {
 	r.finish(child, godwit.OutcomeSucceed)
 	r.clock.Advance(3 * time.Hour)
 	r.heartbeat(worker)
-	r.want("while the parent runs", r.prune(10), godwit.PruneAnswer{Wrapped: true})
+	r.want("while the parent runs", r.prune(10), godwit.PruneAnswer{})
+	r.want("the end of the child's time", r.get(child.Job).KeepUntil, r.now().Add(godwit.PinnedPause))
 	r.want("a delete", r.delete(child.Job), godwit.SettleAnswer{Code: godwit.CodePinned, State: godwit.StateSucceeded})
 	r.finish(parent, godwit.OutcomeFail)
-	r.want("when the parent failed", r.prune(10), godwit.PruneAnswer{Wrapped: true})
+	r.clock.Advance(godwit.PinnedPause)
+	r.heartbeat(worker)
+	r.want("when the parent failed", r.prune(1), godwit.PruneAnswer{More: true})
 	r.retry(godwit.RetryRequest{ID: parent.Job})
 	r.finish(r.run(worker, "queue", parent.Job), godwit.OutcomeSucceed)
-	r.want("when the parent succeeded", r.prune(10), godwit.PruneAnswer{Pruned: 1, Wrapped: true})
+	r.clock.Advance(godwit.PinnedPause - time.Microsecond)
+	r.want("while it is kept on", r.prune(10), godwit.PruneAnswer{})
+	r.clock.Advance(time.Microsecond)
+	r.want("when the parent succeeded", r.prune(10), godwit.PruneAnswer{Pruned: 1})
 	r.code("the child", r.look(child.Job).Code, godwit.CodeExpired)
 }
 
@@ -279,9 +293,9 @@ func rulePruneDelete(r *rig) {
 	r.wantKinds("the delete", godwit.EventDeleted)
 	r.want("another delete", r.delete(id), godwit.SettleAnswer{Code: godwit.CodeExpired})
 	r.clock.Advance(2*time.Hour - time.Microsecond)
-	r.want("before the end of its id", r.prune(10), godwit.PruneAnswer{Wrapped: true})
+	r.want("before the end of its id", r.prune(10), godwit.PruneAnswer{})
 	r.clock.Advance(time.Microsecond)
-	r.want("at the end of its id", r.prune(10), godwit.PruneAnswer{Forgotten: 1, Wrapped: true})
+	r.want("at the end of its id", r.prune(10), godwit.PruneAnswer{Forgotten: 1})
 }
 
 func rulePruneShort(r *rig) {
@@ -289,11 +303,11 @@ func rulePruneShort(r *rig) {
 	n.KeepFailed = 0
 	r.add(n)
 	r.cancel(n.ID, "")
-	r.want("at once", r.prune(10), godwit.PruneAnswer{Pruned: 1, Wrapped: true})
+	r.want("at once", r.prune(10), godwit.PruneAnswer{Pruned: 1})
 	r.clock.Advance(godwit.ExpiredMin - time.Microsecond)
-	r.want("before the hour", r.prune(10), godwit.PruneAnswer{Wrapped: true})
+	r.want("before the hour", r.prune(10), godwit.PruneAnswer{})
 	r.clock.Advance(time.Microsecond)
-	r.want("after the hour", r.prune(10), godwit.PruneAnswer{Forgotten: 1, Wrapped: true})
+	r.want("after the hour", r.prune(10), godwit.PruneAnswer{Forgotten: 1})
 }
 
 func rulePruneGone(r *rig) {
@@ -326,6 +340,6 @@ func rulePruneRetried(r *rig) {
 	r.cancel(id, "")
 	r.clock.Advance(3 * time.Hour)
 	r.retry(godwit.RetryRequest{ID: id})
-	r.want("the prune", r.prune(10), godwit.PruneAnswer{Wrapped: true})
+	r.want("the prune", r.prune(10), godwit.PruneAnswer{})
 	r.state(id, godwit.StateReady)
 }

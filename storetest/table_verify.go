@@ -39,6 +39,9 @@ func (s *subject) verify(before picture, answer *godwit.SettleAnswer) {
 	after := s.picture()
 	s.verifyAnswer(before, after, answer)
 	s.verifyEvent(before, after)
+	if s.is(states.OpPrune) && s.has(states.Pinned) && !s.has(states.Kept) {
+		before.Job.KeepUntil = s.now().Add(godwit.PinnedPause)
+	}
 	if !s.row.Changes() {
 		s.want(s.under()+": the job, which must not change", after, before)
 		return

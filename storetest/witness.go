@@ -19,13 +19,12 @@ type witness struct {
 
 	jobs   map[godwit.ID]godwit.JobAnswer // before the call
 	awaits map[godwit.ID][]godwit.ID      // what jobs wait for that wait for all of it
-	swept  bool                           // the last prune came to the end
 	now    map[godwit.ID][]godwit.Event   // of the call, by job
 }
 
 func newWitness(t testing.TB, m *model.Store) *witness {
 	w := &witness{
-		TB: t, model: m, met: map[int]bool{}, jobs: map[godwit.ID]godwit.JobAnswer{}, awaits: map[godwit.ID][]godwit.ID{}, swept: true,
+		TB: t, model: m, met: map[int]bool{}, jobs: map[godwit.ID]godwit.JobAnswer{}, awaits: map[godwit.ID][]godwit.ID{},
 		cells: map[cell][]*states.Row{},
 	}
 	for i := range states.Table() {
@@ -64,9 +63,8 @@ func (w *witness) goal(from int) *states.Row {
 	return nil
 }
 
-// reopened is told that the prune cursor started over.
+// reopened is told that the store was closed and opened.
 func (w *witness) reopened() {
-	w.swept = true
 	w.refresh(nil)
 }
 
@@ -305,11 +303,9 @@ func (w *witness) woken(events []godwit.Event) {
 	}
 }
 
-// pruned looks at a prune that went over all jobs.
+// pruned looks at a prune that looked at all that was due.
 func (w *witness) pruned(before map[godwit.ID]godwit.JobAnswer, a godwit.PruneAnswer) {
-	whole := w.swept && a.Wrapped
-	w.swept = a.Wrapped
-	if !whole {
+	if a.More {
 		return
 	}
 	now := w.model.Now()

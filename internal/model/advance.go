@@ -1,7 +1,9 @@
 package model
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -123,30 +125,34 @@ func (s *Store) Prune(ctx context.Context, limit int) (godwit.PruneAnswer, error
 		return godwit.PruneAnswer{}, err
 	}
 	return do(ctx, s, func(w *world, now time.Time) godwit.PruneAnswer {
-		var ids []godwit.ID
+		kept := map[godwit.ID]time.Time{}
 		for id, j := range w.jobs {
-			if j.view.State.Final() && id.Compare(w.pruneCursor) > 0 {
-				ids = append(ids, id)
+			if j.view.State.Final() {
+				kept[id] = j.view.KeepUntil
 			}
 		}
-		for id := range w.pruned {
-			if id.Compare(w.pruneCursor) > 0 {
-				ids = append(ids, id)
-			}
-		}
-		slices.SortFunc(ids, godwit.ID.Compare)
 		var answer godwit.PruneAnswer
-		answer.Wrapped = len(ids) < limit
-		ids = ids[:min(len(ids), limit)]
-		for _, id := range ids {
-			w.prune(id, now, &answer)
-		}
-		w.pruneCursor = godwit.ID{}
-		if !answer.Wrapped {
-			w.pruneCursor = ids[len(ids)-1]
+		for _, times := range []map[godwit.ID]time.Time{kept, maps.Clone(w.pruned)} {
+			ids := over(times, now)
+			answer.More = answer.More || len(ids) >= limit
+			for _, id := range ids[:min(len(ids), limit)] {
+				w.prune(id, now, &answer)
+			}
 		}
 		return answer
 	})
+}
+
+// over gives the ids whose time has come, the earliest first, ties by id.
+func over(times map[godwit.ID]time.Time, now time.Time) []godwit.ID {
+	var ids []godwit.ID
+	for id, at := range times {
+		if !at.After(now) {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b godwit.ID) int { return cmp.Or(times[a].Compare(times[b]), a.Compare(b)) })
+	return ids
 }
 
 func (w *world) prune(id godwit.ID, now time.Time, answer *godwit.PruneAnswer) {
@@ -170,6 +176,10 @@ func (w *world) prune(id godwit.ID, now time.Time, answer *godwit.PruneAnswer) {
 	case states.None:
 		delete(w.pruned, id)
 		answer.Forgotten++
+	default:
+		if holds == states.Pinned && j != nil && j.view.State.Final() {
+			j.view.KeepUntil = now.Add(godwit.PinnedPause).Truncate(time.Microsecond)
+		}
 	}
 }
 

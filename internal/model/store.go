@@ -53,12 +53,11 @@ func (s *Store) Clone() *Store {
 	}
 }
 
-// Reopen does what closing and opening a durable store does: the prune cursor starts over and every lease is over.
+// Reopen does what closing and opening a durable store does: every lease is over.
 func (s *Store) Reopen() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.timeLocked()
-	s.world.pruneCursor = godwit.ID{}
 	for _, sess := range s.world.sessions {
 		if sess.leaseUntil.After(now) {
 			sess.leaseUntil = now

@@ -25,7 +25,6 @@ type world struct {
 
 	pausedQueues map[string]bool
 	pausedTasks  map[string]bool
-	pruneCursor  godwit.ID
 
 	events []godwit.Event // of the operation under way
 	undo   []func()       // takes back what the submission under way did, last first
@@ -109,7 +108,6 @@ func (w *world) clone() *world {
 	maps.Copy(c.unique, w.unique)
 	maps.Copy(c.pausedQueues, w.pausedQueues)
 	maps.Copy(c.pausedTasks, w.pausedTasks)
-	c.pruneCursor = w.pruneCursor
 	return c
 }
 
@@ -139,7 +137,7 @@ func (s *Store) Fingerprint() string {
 	for _, id := range sortedIDs(w.sessions) {
 		fmt.Fprintf(&b, "%+v\n", *w.sessions[id])
 	}
-	fmt.Fprint(&b, w.pruned, w.cascades, w.known, w.unique, w.pausedQueues, w.pausedTasks, w.pruneCursor)
+	fmt.Fprint(&b, w.pruned, w.cascades, w.known, w.unique, w.pausedQueues, w.pausedTasks)
 	return b.String()
 }
 

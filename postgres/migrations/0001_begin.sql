@@ -124,11 +124,13 @@ CREATE TABLE godwit.finished (
 );
 
 CREATE INDEX finished_unhappy ON godwit.finished (state, id) WHERE state <> 5;
+CREATE INDEX finished_over ON godwit.finished (keep_until, id);
 
 CREATE TABLE godwit.pruned (
   id    uuid PRIMARY KEY,
   until bigint NOT NULL
 );
+CREATE INDEX pruned_over ON godwit.pruned (until, id);
 
 CREATE TABLE godwit.attempts (
   job        uuid NOT NULL,
