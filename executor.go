@@ -34,13 +34,19 @@ func (w *worker) execute(job *Job, session ID, q *queue) {
 
 // contextOf makes the context of a run's handler, which its deadline and its cancel end.
 func (w *worker) contextOf(r *run) (context.Context, context.CancelCauseFunc, context.CancelFunc) {
-	ctx, release := context.WithValue(w.base, runKey{}, r), context.CancelFunc(func() {})
-	if !r.job.Deadline.IsZero() {
-		left := r.job.Deadline.Sub(w.store.Now())
-		ctx, release = context.WithDeadlineCause(ctx, time.Now().Add(left), errDeadline)
+	ctx := context.WithValue(w.base, runKey{}, r)
+	if r.job.Deadline.IsZero() {
+		ctx, cancel := context.WithCancelCause(ctx)
+		return ctx, cancel, func() {}
 	}
+	left := r.job.Deadline.Sub(w.store.Now())
+	ctx, release := context.WithDeadlineCause(ctx, time.Now().Add(left), errDeadline)
+	unhook := context.AfterFunc(ctx, func() { r.end(errDeadline) })
 	ctx, cancel := context.WithCancelCause(ctx)
-	return ctx, cancel, release
+	return ctx, cancel, func() {
+		unhook()
+		release()
+	}
 }
 
 // work runs the handler and finishes the run, also when the handler panics or ends its goroutine by runtime.Goexit.
@@ -48,7 +54,6 @@ func (r *run) work() {
 	r.watch.begin(r.job.Timeout, func() {
 		r.end(&Error{Code: CodeTimeout, Message: fmt.Sprintf("the run took longer than its timeout of %v", r.job.Timeout)})
 	})
-	stopStuck := context.AfterFunc(r.ctx, r.watchStuck)
 	var (
 		result   Payload
 		err      error
@@ -61,7 +66,6 @@ func (r *run) work() {
 		} else if !returned {
 			err = &panicError{message: "panic: the handler called runtime.Goexit", stack: string(debug.Stack())}
 		}
-		stopStuck()
 		r.watch.halt()
 		r.quiet.Store(true)
 		r.finish(result, err, time.Since(began))

@@ -18,6 +18,7 @@ type run struct {
 	ctx     context.Context // the handler's
 	cancel  context.CancelCauseFunc
 	release context.CancelFunc // lets go of the deadline's timer
+	ended   atomic.Bool
 	stuck   atomic.Bool
 	quiet   atomic.Bool // the handler returned
 	watch   stopwatch   // the working time
@@ -50,6 +51,9 @@ var errCancel = &Error{Code: CodeCancelled, Message: "the job was asked to stop"
 // end ends the handler's context. The first cause counts.
 func (r *run) end(cause error) {
 	r.cancel(cause)
+	if r.ended.CompareAndSwap(false, true) {
+		r.watchStuck()
+	}
 }
 
 // adopt makes a submission a child of the run.

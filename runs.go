@@ -14,11 +14,11 @@ type runs struct {
 	mu      sync.Mutex
 	all     map[Token]*run // guarded by mu
 	newest  map[ID]*run    // guarded by mu: by job
-	changed chan struct{}  // guarded by mu: closed, and made anew, when a run left or parked
+	changed chan struct{}  // guarded by mu: closed when a run left or parked; nil while nobody waits for that
 }
 
 func newRuns() *runs {
-	return &runs{all: map[Token]*run{}, newest: map[ID]*run{}, changed: make(chan struct{})}
+	return &runs{all: map[Token]*run{}, newest: map[ID]*run{}}
 }
 
 func (rs *runs) add(r *run) {
@@ -41,8 +41,10 @@ func (rs *runs) remove(r *run) {
 }
 
 func (rs *runs) tellLocked() {
-	close(rs.changed)
-	rs.changed = make(chan struct{})
+	if rs.changed != nil {
+		close(rs.changed)
+		rs.changed = nil
+	}
 }
 
 // moved wakes whoever waits for a change.
@@ -145,6 +147,9 @@ func (rs *runs) waitUntil(ctx context.Context, d time.Duration, holds func(*runs
 	defer timer.Stop()
 	for {
 		rs.mu.Lock()
+		if rs.changed == nil {
+			rs.changed = make(chan struct{})
+		}
 		changed := rs.changed
 		rs.mu.Unlock()
 		if holds(rs) {

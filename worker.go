@@ -34,7 +34,7 @@ type worker struct {
 
 // newWorker starts the roles.
 func newWorker(ctx context.Context, c *Client) (*worker, error) {
-	w := &worker{c: c, store: c.store, base: context.WithoutCancel(ctx), runs: newRuns(), runners: newRunners(), queues: map[string]*queue{}}
+	w := &worker{c: c, store: c.store, base: context.WithoutCancel(ctx), runs: newRuns(), runners: &runners{}, queues: map[string]*queue{}}
 	known := c.handlers.capabilities()
 	if len(known) > TasksMax {
 		return nil, tooLarge("tasks", "must be at most %d with their aliases, got %d", TasksMax, len(known))

@@ -59,7 +59,7 @@ func (u *unit) chosen(sql string, args ...any) ([]godwit.ID, error) {
 
 func (u *unit) comeDue(limit int) (int, error) {
 	ids, err := u.chosen("SELECT id FROM godwit_places INDEXED BY godwit_places_scheduled WHERE place = 1 AND run_at <= ?"+
-		" ORDER BY run_at, id LIMIT ?", u.now, limit)
+		" ORDER BY run_at, id LIMIT 0 + ?", u.now, limit)
 	if err != nil {
 		return 0, err
 	}
@@ -77,7 +77,7 @@ func (u *unit) comeDue(limit int) (int, error) {
 
 func (u *unit) passDeadlines(limit int) (int, error) {
 	ids, err := u.chosen("SELECT id FROM godwit_places INDEXED BY godwit_places_deadline"+
-		" WHERE deadline <> 0 AND place <> 3 AND deadline <= ? ORDER BY deadline, id LIMIT ?", u.now, limit)
+		" WHERE deadline <> 0 AND place <> 3 AND deadline <= ? ORDER BY deadline, id LIMIT 0 + ?", u.now, limit)
 	if err != nil {
 		return 0, err
 	}

@@ -35,6 +35,13 @@ var invariants = []invariant{
 		"SELECT hex(r.id) FROM godwit_pruned r JOIN godwit_jobs j ON j.id = r.id",
 	},
 	{
+		"an id has 16 bytes",
+		"SELECT hex(id) FROM godwit_jobs WHERE length(id) <> 16 OR length(fingerprint) <> 16" +
+			" UNION ALL SELECT hex(id) FROM godwit_pruned WHERE length(id) <> 16" +
+			" UNION ALL SELECT hex(id) FROM godwit_sessions WHERE length(id) <> 16" +
+			" UNION ALL SELECT 'of a time: ' || at FROM godwit_due WHERE length(ids) = 0 OR length(ids) % 16 <> 0",
+	},
+	{
 		"what is kept is due at its time",
 		"SELECT hex(f.id) FROM godwit_finished f LEFT JOIN godwit_due d ON d.place = 5 AND d.at = f.keep_until" +
 			" WHERE instr(coalesce(d.ids, x''), f.id) = 0" +

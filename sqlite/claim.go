@@ -97,9 +97,9 @@ func (a *spot) compare(b *spot) int {
 
 const (
 	readFirst = "SELECT rank, run_at, id FROM godwit_places INDEXED BY godwit_places_ready WHERE place = 2 AND lane = ?" +
-		" ORDER BY rank, run_at, id LIMIT ?"
+		" ORDER BY rank, run_at, id LIMIT 0 + ?"
 	readNext = "SELECT rank, run_at, id FROM godwit_places INDEXED BY godwit_places_ready WHERE place = 2 AND lane = ?" +
-		" AND (rank, run_at, id) > (?, ?, ?) ORDER BY rank, run_at, id LIMIT ?"
+		" AND (rank, run_at, id) > (?, ?, ?) ORDER BY rank, run_at, id LIMIT 0 + ?"
 )
 
 // fill reads on when everything that was read has been taken.

@@ -44,7 +44,7 @@ func in(head string) *multi {
 	head = strings.TrimSuffix(head, " IN")
 	column := head[strings.LastIndexAny(head, " .")+1:]
 	m.span = head + " BETWEEN ? AND ?"
-	m.count = "SELECT count(*) FROM (SELECT 1 FROM " + tableOf(head) + " WHERE " + column + " BETWEEN ? AND ? LIMIT ?)"
+	m.count = "SELECT count(*) FROM (SELECT 1 FROM " + tableOf(head) + " WHERE " + column + " BETWEEN ? AND ? LIMIT 0 + ?)"
 	return m
 }
 
@@ -57,6 +57,8 @@ func (m *multi) sql(n int) string {
 	}
 	return m.head + strings.Repeat(m.tuple+m.sep, n-1) + m.tuple + m.tail
 }
+
+// A statement whose LIMIT is a parameter alone is compiled anew whenever that has another value; "LIMIT 0 + ?" is not.
 
 // prepareMulti gives the statement for n rows, which is one of multiSizes or rangeSize.
 func (c *conn) prepareMulti(m *multi, n int) (*zs.Stmt, error) {

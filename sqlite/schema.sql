@@ -6,7 +6,8 @@
 -- after which its id alone is left for a while (godwit_pruned). Every index costs the one writer; there are no others than
 -- those that a transition or a page of the dashboard walks.
 --
--- Ids are 16 bytes, big endian, so that they sort as they were made. Times are microseconds since 1970 UTC in store time, 0 for
+-- Ids are 16 bytes, big endian, so that they sort as they were made. No CHECK calls a function, not even length(): SQLite would keep a
+-- journal of every statement that it could fail amid. Times are microseconds since 1970 UTC in store time, 0 for
 -- none; durations are nanoseconds. All our names begin with godwit_; the tables of an application may stand beside them.
 --
 -- What comes later attaches here: limit keys as columns of godwit_lanes' kind of row (a lane that is full is held, and a held
@@ -40,7 +41,7 @@ CREATE TABLE godwit_paused_tasks (
 
 -- Live sessions: the starts of workers, and their leases. A session that has ended has no row.
 CREATE TABLE godwit_sessions (
-  id          BLOB PRIMARY KEY CHECK (length(id) = 16),
+  id          BLOB PRIMARY KEY,
   lease       INTEGER NOT NULL, -- nanoseconds
   lease_until INTEGER NOT NULL, -- microseconds, store time
   started_at  INTEGER NOT NULL,
@@ -74,7 +75,7 @@ CREATE TABLE godwit_serves (
 -- What a job is. Written once; only a retry with other arguments touches it again (arguments, version, fingerprint). Arguments
 -- stand last, so that what comes before is read without walking over them.
 CREATE TABLE godwit_jobs (
-  id             BLOB PRIMARY KEY CHECK (length(id) = 16),
+  id             BLOB PRIMARY KEY,
   lane           INTEGER NOT NULL REFERENCES godwit_lanes (id),
   priority       INTEGER NOT NULL,
   max_attempts   INTEGER NOT NULL,
@@ -83,7 +84,7 @@ CREATE TABLE godwit_jobs (
   keep_succeeded INTEGER NOT NULL,
   keep_failed    INTEGER NOT NULL,
   created_at     INTEGER NOT NULL,
-  fingerprint    BLOB NOT NULL CHECK (length(fingerprint) = 16),
+  fingerprint    BLOB NOT NULL,
   extra          TEXT,  -- JSON of what few jobs have: tags, headers, keys, parent, child name, depth; NULL: nothing
   encoding       TEXT NOT NULL,
   args           BLOB NOT NULL
@@ -92,7 +93,7 @@ CREATE TABLE godwit_jobs (
 -- Where an unfinished job stands. session is the worker that runs it or keeps its waiting goroutine; the process that works the
 -- file keeps the jobs of each session in memory, and reads them at the start.
 CREATE TABLE godwit_places (
-  id                  BLOB PRIMARY KEY CHECK (length(id) = 16),
+  id                  BLOB PRIMARY KEY,
   place               INTEGER NOT NULL CHECK (place BETWEEN 1 AND 4), -- 1 scheduled, 2 ready, 3 running, 4 waiting
   lane                INTEGER NOT NULL REFERENCES godwit_lanes (id),
   rank                INTEGER NOT NULL,           -- the priority, negated: smaller runs first
@@ -124,7 +125,7 @@ CREATE INDEX godwit_places_deadline ON godwit_places (deadline, id) WHERE deadli
 
 -- How a finished job ended.
 CREATE TABLE godwit_finished (
-  id                  BLOB PRIMARY KEY CHECK (length(id) = 16),
+  id                  BLOB PRIMARY KEY,
   state               INTEGER NOT NULL CHECK (state BETWEEN 5 AND 7), -- 5 succeeded, 6 failed, 7 cancelled
   lane                INTEGER NOT NULL REFERENCES godwit_lanes (id),
   finished_at         INTEGER NOT NULL,
@@ -153,7 +154,7 @@ CREATE INDEX godwit_finished_unhappy ON godwit_finished (state, id) WHERE state 
 
 -- Ids that answer "expired" until they are forgotten.
 CREATE TABLE godwit_pruned (
-  id    BLOB PRIMARY KEY CHECK (length(id) = 16),
+  id    BLOB PRIMARY KEY,
   until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -163,7 +164,7 @@ CREATE TABLE godwit_pruned (
 CREATE TABLE godwit_due (
   place INTEGER NOT NULL CHECK (place IN (5, 8)),
   at    INTEGER NOT NULL,
-  ids   BLOB NOT NULL CHECK (length(ids) >= 16 AND length(ids) % 16 = 0),
+  ids   BLOB NOT NULL,
   PRIMARY KEY (place, at)
 ) STRICT, WITHOUT ROWID;
 

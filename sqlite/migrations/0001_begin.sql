@@ -22,7 +22,7 @@ CREATE TABLE godwit_paused_tasks (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE godwit_sessions (
-  id          BLOB PRIMARY KEY CHECK (length(id) = 16),
+  id          BLOB PRIMARY KEY,
   lease       INTEGER NOT NULL,
   lease_until INTEGER NOT NULL,
   started_at  INTEGER NOT NULL,
@@ -52,7 +52,7 @@ CREATE TABLE godwit_serves (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE godwit_jobs (
-  id             BLOB PRIMARY KEY CHECK (length(id) = 16),
+  id             BLOB PRIMARY KEY,
   lane           INTEGER NOT NULL REFERENCES godwit_lanes (id),
   priority       INTEGER NOT NULL,
   max_attempts   INTEGER NOT NULL,
@@ -61,14 +61,14 @@ CREATE TABLE godwit_jobs (
   keep_succeeded INTEGER NOT NULL,
   keep_failed    INTEGER NOT NULL,
   created_at     INTEGER NOT NULL,
-  fingerprint    BLOB NOT NULL CHECK (length(fingerprint) = 16),
+  fingerprint    BLOB NOT NULL,
   extra          TEXT,
   encoding       TEXT NOT NULL,
   args           BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE godwit_places (
-  id                  BLOB PRIMARY KEY CHECK (length(id) = 16),
+  id                  BLOB PRIMARY KEY,
   place               INTEGER NOT NULL CHECK (place BETWEEN 1 AND 4),
   lane                INTEGER NOT NULL REFERENCES godwit_lanes (id),
   rank                INTEGER NOT NULL,
@@ -94,13 +94,10 @@ CREATE TABLE godwit_places (
 
 CREATE INDEX godwit_places_ready ON godwit_places (lane, rank, run_at, id) WHERE place = 2;
 CREATE INDEX godwit_places_scheduled ON godwit_places (run_at, id) WHERE place = 1;
-
-CREATE INDEX godwit_places_session ON godwit_places (session, id) WHERE session IS NOT NULL;
-
 CREATE INDEX godwit_places_deadline ON godwit_places (deadline, id) WHERE deadline <> 0 AND place <> 3;
 
 CREATE TABLE godwit_finished (
-  id                  BLOB PRIMARY KEY CHECK (length(id) = 16),
+  id                  BLOB PRIMARY KEY,
   state               INTEGER NOT NULL CHECK (state BETWEEN 5 AND 7),
   lane                INTEGER NOT NULL REFERENCES godwit_lanes (id),
   finished_at         INTEGER NOT NULL,
@@ -127,8 +124,15 @@ CREATE TABLE godwit_finished (
 CREATE INDEX godwit_finished_unhappy ON godwit_finished (state, id) WHERE state <> 5;
 
 CREATE TABLE godwit_pruned (
-  id    BLOB PRIMARY KEY CHECK (length(id) = 16),
+  id    BLOB PRIMARY KEY,
   until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE godwit_due (
+  place INTEGER NOT NULL CHECK (place IN (5, 8)),
+  at    INTEGER NOT NULL,
+  ids   BLOB NOT NULL,
+  PRIMARY KEY (place, at)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE godwit_attempts (
@@ -153,7 +157,9 @@ CREATE TABLE godwit_reports (
   at      INTEGER NOT NULL,
   done    INTEGER NOT NULL,
   total   INTEGER NOT NULL,
-  message TEXT NOT NULL
+  message TEXT NOT NULL,
+  run     INTEGER NOT NULL DEFAULT 0,
+  seq     INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE godwit_logs (
