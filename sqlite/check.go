@@ -39,7 +39,7 @@ var invariants = []invariant{
 		"SELECT hex(id) FROM godwit_jobs WHERE length(id) <> 16 OR length(fingerprint) <> 16" +
 			" UNION ALL SELECT hex(id) FROM godwit_pruned WHERE length(id) <> 16" +
 			" UNION ALL SELECT hex(id) FROM godwit_sessions WHERE length(id) <> 16" +
-			" UNION ALL SELECT 'of a time: ' || at FROM godwit_due WHERE length(ids) = 0 OR length(ids) % 16 <> 0",
+			" UNION ALL SELECT 'of a time: ' || at FROM godwit_due WHERE length(ids) = 0 OR length(ids) % 20 <> 0",
 	},
 	{
 		"what is kept is due at its time",

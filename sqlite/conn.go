@@ -13,6 +13,8 @@ import (
 type conn struct {
 	db     *zs.Conn
 	multis map[multiKey]*zs.Stmt
+
+	changed int // rows that the statements of changeEach changed
 }
 
 type multiKey struct {
@@ -91,6 +93,7 @@ func (c *conn) many(m *multi, n int, bind func(s *zs.Stmt, p, i int) int, got fu
 			if err := drain(s, m.head, got); err != nil {
 				return err
 			}
+			c.changed += c.db.Changes()
 			done += size
 		}
 	}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 
 	zs "zombiezen.com/go/sqlite"
@@ -73,8 +74,8 @@ func (c *conn) selectIDs(m *multi, ids []godwit.ID, got func(s *row) error) erro
 	}, func(rest []godwit.ID) error { return c.manyIDs(m, rest, got) })
 }
 
-// changeIDs runs an UPDATE or DELETE over ids, each given once, all of which are there. first, if not nil, binds the parameters that
-// come before the ids and gives the next one.
+// changeIDs runs an UPDATE or DELETE over ids, each given once. That one of them is not there is damage. first, if not nil, binds the
+// parameters that come before the ids and gives the next one.
 func (c *conn) changeIDs(m *multi, ids []godwit.ID, first func(s *zs.Stmt) int) error {
 	return eachRun(ids, func(run []godwit.ID) error {
 		n, err := c.countBetween(m, run, len(run)+1)
@@ -89,13 +90,18 @@ func (c *conn) changeIDs(m *multi, ids []godwit.ID, first func(s *zs.Stmt) int) 
 }
 
 func (c *conn) changeEach(m *multi, ids []godwit.ID, first func(s *zs.Stmt) int) error {
-	return c.many(m, len(ids), func(s *zs.Stmt, p, i int) int {
+	c.changed = 0
+	err := c.many(m, len(ids), func(s *zs.Stmt, p, i int) int {
 		if p == 1 && first != nil {
 			p = first(s)
 		}
 		s.BindBytes(p, ids[i][:])
 		return p + 1
 	}, nil)
+	if err == nil && c.changed != len(ids) {
+		return damaged(tableOf(m.head), fmt.Errorf("%d of the %d jobs from %s on are not where they should be", len(ids)-c.changed, len(ids), ids[0]))
+	}
+	return err
 }
 
 // between runs m over the range from the first to the last of a run.

@@ -158,8 +158,9 @@ CREATE TABLE godwit_pruned (
   until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- When what is kept is over, so that pruning walks what is due and nothing else. A row has the ids of one time, each 16 bytes, in no
--- certain order: jobs that are settled together and kept alike share one. place is 5 for finished jobs, at their keep_until, and 8 for
+-- When what is kept is over, so that pruning walks what is due and nothing else. A row has what is over at one time, in no
+-- certain order: jobs that are settled together and kept alike share one. Each is an id of 16 bytes and the number of a lane, of 4: that
+-- of a finished job on which nothing hangs (no parent, key, record or report), or 0. place is 5 for finished jobs, at their keep_until, and 8 for
 -- pruned ids, at their until. A job that was retried or deleted by hand before its time leaves its id here until then.
 CREATE TABLE godwit_due (
   place INTEGER NOT NULL CHECK (place IN (5, 8)),
