@@ -117,6 +117,14 @@ type Watcher interface {
 	Watch(fn func(events []Event)) (stop func())
 }
 
+// Foreteller is what a Watcher offers whose calls share commits. A claim that is made when it tells of ready jobs may join the commit
+// that makes them ready, instead of waiting for it and then for one of its own.
+type Foreteller interface {
+	// Foretell calls fn with a queue that will have ready jobs when the commit under way has happened, which it may not. fn must not
+	// block and must not call the Store. stop ends it; fn is not called after stop has returned.
+	Foretell(fn func(queue string)) (stop func())
+}
+
 // Hinter is what a Watcher offers with whose store other processes work too. It tells what they change, of which Watch says nothing.
 type Hinter interface {
 	// Hints calls fn with what other processes have changed, after their commits, merged and in no certain order. Some of it may

@@ -59,7 +59,7 @@ func newWorker(ctx context.Context, c *Client) (*worker, error) {
 			w.queues[name] = newQueue(w, name, q.Concurrency)
 		}
 	}
-	w.unwatch = c.watch(w.observe, w.hear)
+	w.unwatch = w.listen()
 	for _, l := range loops {
 		w.roles.Go(func() { l.run(all) })
 	}
@@ -67,6 +67,22 @@ func newWorker(ctx context.Context, c *Client) (*worker, error) {
 		w.claimers.Go(func() { q.loop.run(claim) })
 	}
 	return w, nil
+}
+
+// listen hears of the store's changes until stop.
+func (w *worker) listen() (stop func()) {
+	unwatch, unforetell := w.c.watch(w.observe, w.hear), func() {}
+	if f, ok := w.store.(Foreteller); ok && len(w.queues) > 0 {
+		unforetell = f.Foretell(func(queue string) {
+			if q := w.queues[queue]; q != nil {
+				q.tell()
+			}
+		})
+	}
+	return func() {
+		unforetell()
+		unwatch()
+	}
 }
 
 // observe takes the store's events: it must not block.

@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	zs "zombiezen.com/go/sqlite"
@@ -36,16 +34,18 @@ type Store struct {
 	events    []godwit.Event // of the group under way
 	commits   []func()       // to be done once the group is committed
 
-	watchers watchers
-	readers  chan *conn // idle ones; nil stands for one that is not open yet
+	watchers listeners[[]godwit.Event]
+	foretold listeners[string] // queues
+	readers  chan *conn        // idle ones; nil stands for one that is not open yet
 
 	calls  sync.RWMutex // held for reading by every call, for writing by Close
 	closed bool         // guarded by calls
 }
 
 var (
-	_ godwit.Store   = (*Store)(nil)
-	_ godwit.Watcher = (*Store)(nil)
+	_ godwit.Store      = (*Store)(nil)
+	_ godwit.Watcher    = (*Store)(nil)
+	_ godwit.Foreteller = (*Store)(nil)
 )
 
 // Now gives store time.
@@ -141,7 +141,22 @@ func (u *unit) finish() error {
 	}
 	u.store.events = append(u.store.events, u.events...)
 	u.store.commits = append(u.store.commits, u.commits...)
+	u.foretell()
 	return nil
+}
+
+// foretell tells of the queues that will have ready jobs.
+func (u *unit) foretell() {
+	if !u.store.foretold.any() {
+		return
+	}
+	last := ""
+	for i := range u.events {
+		if e := &u.events[i]; e.State == godwit.StateReady && e.Queue != last {
+			last = e.Queue
+			u.store.foretold.tell(last)
+		}
+	}
 }
 
 // begin, commit, rollback, committed and probe are the transactions of the group.
@@ -329,43 +344,5 @@ func checkBatch(n int) error {
 	return &godwit.Error{
 		Code: godwit.CodeTooLarge, Field: "batch",
 		Message: fmt.Sprintf("must hold at most %d items, got %d (send several batches)", godwit.BatchMax, n),
-	}
-}
-
-// watchers is who is told of changes.
-type watchers struct {
-	count atomic.Int64
-
-	mu   sync.Mutex // held while they are told, so that a watcher that was stopped is not told any more
-	list []*watcher // guarded by mu
-}
-
-type watcher struct{ fn func([]godwit.Event) }
-
-// Watch calls fn with the events of each commit, in commit order. fn must not block and must not call the Store.
-func (s *Store) Watch(fn func(events []godwit.Event)) (stop func()) {
-	w := &watcher{fn}
-	s.watchers.mu.Lock()
-	defer s.watchers.mu.Unlock()
-	s.watchers.list = append(s.watchers.list, w)
-	s.watchers.count.Add(1)
-	return func() {
-		s.watchers.mu.Lock()
-		defer s.watchers.mu.Unlock()
-		if i := slices.Index(s.watchers.list, w); i >= 0 {
-			s.watchers.list = slices.Delete(s.watchers.list, i, i+1)
-			s.watchers.count.Add(-1)
-		}
-	}
-}
-
-// watched reports whether there is anybody to tell.
-func (s *Store) watched() bool { return s.watchers.count.Load() > 0 }
-
-func (w *watchers) tell(events []godwit.Event) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, one := range w.list {
-		one.fn(events)
 	}
 }

@@ -158,7 +158,7 @@ func (u *unit) laneOf(queue, task string, version int) (*lane, error) {
 
 // tell notes an event about a job.
 func (u *unit) tell(k godwit.EventKind, j *job, code godwit.Code) {
-	if k == "" || !u.store.watched() {
+	if k == "" || !u.store.watchers.any() && !u.store.foretold.any() {
 		return
 	}
 	e := godwit.Event{
