@@ -2,8 +2,10 @@ package drive
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"runtime/pprof"
 	"time"
 )
 
@@ -25,6 +27,8 @@ type Spec struct {
 	KeepSeconds float64 `json:"keep_seconds"`
 	// Dir is an empty folder on the disk that is measured.
 	Dir string `json:"dir"`
+	// Profile is the file for a CPU profile of the child; empty: none is made.
+	Profile string `json:"profile"`
 	// URL is that of the contender's server, and Server its process.
 	URL    string `json:"url"`
 	Server int    `json:"server"`
@@ -79,9 +83,32 @@ func run(contenders map[string]func() Contender) error {
 	if !ok {
 		return fmt.Errorf("there is no contender %q in this program", spec.Contender)
 	}
+	stop, err := profile(spec.Profile)
+	if err != nil {
+		return fmt.Errorf("begin the profile: %w", err)
+	}
 	outcome, err := measure(spec, newContender())
+	err = errors.Join(err, stop())
 	if err != nil {
 		return fmt.Errorf("%s, %s: %w", spec.Contender, spec.Scenario, err)
 	}
 	return json.NewEncoder(os.Stdout).Encode(outcome)
+}
+
+// profile begins a CPU profile, unless the file has no name; stop ends it.
+func profile(name string) (stop func() error, err error) {
+	if name == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
 }
