@@ -1,10 +1,12 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"hash/fnv"
+	"slices"
 
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/godwit-go/godwit"
@@ -56,13 +58,11 @@ const claimable = `l AS MATERIALIZED (
 	AND NOT EXISTS (SELECT 1 FROM godwit.paused_queues q WHERE q.name = $2)
 	AND NOT EXISTS (SELECT 1 FROM godwit.paused_tasks t WHERE t.name = l.task))`
 
-// claimRows takes the first jobs of the claimable lanes. head merges the lanes in the order of claims; taken locks those that
-// nobody else has locked, up to the limit. The rows are found again by their ids, so that no plan can go over the whole table. A job
-// that ran and came back while the statement was under way is left alone (its run is another): what hangs on it is newer than the
-// statement sees.
-const claimRows = `WITH ` + claimable + `, head AS MATERIALIZED (
-	SELECT h.id, h.rank, h.run_at, h.run FROM l CROSS JOIN LATERAL (
-		SELECT p.id, p.rank, p.run_at, p.run FROM godwit.places p WHERE p.place = 2 AND p.lane = l.id
+// claimHead merges the claimable lanes in the order of claims, each row with its number and its address in the table: what it is
+// found by again costs a walk down no index.
+const claimHead = `WITH ` + claimable + `, head AS MATERIALIZED (
+	SELECT h.tid, h.id, h.run, row_number() OVER (ORDER BY h.rank, h.run_at, h.id) AS n FROM l CROSS JOIN LATERAL (
+		SELECT p.ctid AS tid, p.id, p.rank, p.run_at, p.run FROM godwit.places p WHERE p.place = 2 AND p.lane = l.id
 		ORDER BY p.rank, p.run_at, p.id LIMIT $4) h
 	ORDER BY h.rank, h.run_at, h.id LIMIT $4
 )`
@@ -72,40 +72,45 @@ const claimGate = `, gate AS MATERIALIZED (
 	SELECT p.id FROM godwit.places p WHERE p.id = ANY (ARRAY(SELECT head.id FROM head)) ORDER BY p.id FOR KEY SHARE
 )`
 
-const claimTaken = `, taken AS MATERIALIZED (
-	SELECT p.id, p.rank, p.run_at FROM godwit.places p WHERE p.id = ANY (ARRAY(SELECT head.id FROM head)) AND p.place + 0 = 2
-	ORDER BY p.rank, p.run_at, p.id LIMIT $5 FOR NO KEY UPDATE `
-
-const claimTakenAfterGate = `, taken AS MATERIALIZED (
-	SELECT p.id, p.rank, p.run_at FROM godwit.places p
-	WHERE (SELECT count(*) FROM gate) >= 0 AND p.id = ANY (ARRAY(SELECT head.id FROM head)) AND p.place + 0 = 2
-	ORDER BY p.rank, p.run_at, p.id LIMIT $5 FOR NO KEY UPDATE `
+// claimTaken locks those of the first jobs that nobody else has locked, one after the other, up to the limit. A job that ran and came
+// back while the statement was under way is left alone (its run is another): what hangs on it is newer than the statement sees.
+const (
+	claimTaken = `, taken AS MATERIALIZED (
+	SELECT h.id, h.n, t.tid FROM head h CROSS JOIN LATERAL (
+		SELECT p.ctid AS tid FROM godwit.places p WHERE p.ctid = h.tid AND p.run = h.run AND p.place + 0 = 2 FOR NO KEY UPDATE `
+	claimTakenAfterGate = `, taken AS MATERIALIZED (
+	SELECT h.id, h.n, t.tid FROM (SELECT head.* FROM head WHERE (SELECT count(*) FROM gate) >= 0 OFFSET 0) h CROSS JOIN LATERAL (
+		SELECT p.ctid AS tid FROM godwit.places p WHERE p.ctid = h.tid AND p.run = h.run AND p.place + 0 = 2 FOR NO KEY UPDATE `
+)
 
 // claimEnd begins the runs, and looks whether what was passed over is locked by other claims, which take it away. Where it is locked
 // for change it may yet stay ready, so the statement fails and the claim waits at the gate.
-const claimEnd = `
+const claimEnd = `) t LIMIT $5
 ), claimed AS (
 	UPDATE godwit.places p SET place = 3, run = p.run + 1, attempt = p.attempt + 1, session = $1, started_at = $3
-	WHERE p.id = ANY (ARRAY(SELECT taken.id FROM taken)) AND (p.id, p.run) IN (SELECT head.id, head.run FROM head) RETURNING p.*
+	FROM taken t WHERE p.ctid = t.tid RETURNING p.*
+), bodies AS MATERIALIZED (
+	SELECT p.*, j.priority, j.max_attempts, j.max_crashes, j.timeout, j.keep_succeeded, j.keep_failed, j.created_at, j.extra, j.encoding, j.args
+	FROM claimed p LEFT JOIN LATERAL (SELECT j.* FROM godwit.jobs j WHERE j.id = p.id LIMIT 1) j ON true
 ), let AS (
-	DELETE FROM godwit.unique_keys k USING claimed WHERE k.job = claimed.id AND k.unstarted
+	DELETE FROM godwit.unique_keys k USING bodies b WHERE b.extra IS NOT NULL AND k.job = b.id AND k.unstarted
 ), passed AS MATERIALIZED (
-	SELECT h.id FROM head h WHERE h.id NOT IN (SELECT taken.id FROM taken) AND ((SELECT count(*) FROM taken) < $5
-	OR (h.rank, h.run_at, h.id) < (SELECT t.rank, t.run_at, t.id FROM taken t ORDER BY t.rank DESC, t.run_at DESC, t.id DESC LIMIT 1))
-	ORDER BY h.rank, h.run_at, h.id LIMIT 16
+	SELECT h.id FROM head h WHERE h.n <= (SELECT CASE WHEN count(*) < $5 THEN $4 ELSE max(t.n) END FROM taken t)
+	AND h.id NOT IN (SELECT taken.id FROM taken) LIMIT 16
 ), claims AS MATERIALIZED (
 	SELECT p.id FROM godwit.places p WHERE p.id = ANY (ARRAY(SELECT passed.id FROM passed)) FOR KEY SHARE SKIP LOCKED
 ), quiet AS MATERIALIZED (
-	SELECT ((SELECT count(*) FROM passed) = (SELECT count(*) FROM claims))::integer AS yes
+	SELECT ((SELECT count(*) FROM passed) = (SELECT count(*) FROM claims)
+		AND (SELECT count(*) FROM taken) = (SELECT count(*) FROM claimed))::integer AS yes
 )
-SELECT 1 / (SELECT quiet.yes FROM quiet), s.lease_until, (SELECT count(*) FROM head), p.id, p.lane, p.run_at, p.deadline, p.run, p.attempt, p.crashes, p.releases, p.retries, p.records,
-	p.reported, p.cancel_reason, j.priority, j.max_attempts, j.max_crashes, j.timeout, j.keep_succeeded, j.keep_failed, j.created_at,
-	j.extra, j.encoding, j.args, a.code, a.message, a.stack, r.at, r.done, r.total, r.message
-FROM godwit.sessions s LEFT JOIN claimed p ON true LEFT JOIN godwit.jobs j ON j.id = p.id
+SELECT 1 / (SELECT quiet.yes FROM quiet), s.lease_until, (SELECT count(*) FROM head), p.id, p.lane, p.run_at, p.deadline, p.run, p.attempt,
+	p.crashes, p.releases, p.retries, p.records, p.reported, p.cancel_reason, p.priority, p.max_attempts, p.max_crashes, p.timeout,
+	p.keep_succeeded, p.keep_failed, p.created_at, p.extra, p.encoding, p.args, a.code, a.message, a.stack, r.at, r.done, r.total, r.message
+FROM godwit.sessions s LEFT JOIN bodies p ON true
 LEFT JOIN LATERAL (SELECT a.code, a.message, a.stack FROM godwit.attempts a
 	WHERE p.records > 0 AND a.job = p.id AND a.code IS NOT NULL ORDER BY a.seq DESC LIMIT 1) a ON true
-LEFT JOIN godwit.reports r ON p.reported AND r.job = p.id
-WHERE s.id = $1 ORDER BY p.rank, p.run_at, p.id`
+LEFT JOIN LATERAL (SELECT r.at, r.done, r.total, r.message FROM godwit.reports r WHERE p.reported AND r.job = p.id LIMIT 1) r ON true
+WHERE s.id = $1`
 
 // claiming is one look for jobs.
 type claiming struct {
@@ -121,15 +126,15 @@ type claiming struct {
 // wait for other claims too.
 func (c *claiming) statements(s *Store, gate, wait bool) []stmt {
 	list := []stmt{
-		do("SELECT pg_advisory_xact_lock_shared($1)", s.claimsKey),
+		do("SELECT pg_advisory_xact_lock_shared($1), "+byIndex, s.claimsKey),
 		do("SELECT 1 FROM godwit.sessions WHERE id = $1 FOR KEY SHARE", uuid(c.request.Session)),
 	}
-	sql := claimRows + claimTaken + "SKIP LOCKED" + claimEnd
+	sql := claimHead + claimTaken + "SKIP LOCKED" + claimEnd
 	switch {
 	case wait:
-		sql = claimRows + claimTaken + claimEnd
+		sql = claimHead + claimTaken + claimEnd
 	case gate:
-		sql = claimRows + claimGate + claimTakenAfterGate + "SKIP LOCKED" + claimEnd
+		sql = claimHead + claimGate + claimTakenAfterGate + "SKIP LOCKED" + claimEnd
 	}
 	limit := max(c.request.Limit, 0)
 	return append(list, ask(sql, c.scan, uuid(c.request.Session), c.request.Queue, c.now, limit+claimSlack, limit))
@@ -165,6 +170,10 @@ func (c *claiming) answer(u *unit) (answer godwit.ClaimAnswer, err error) {
 		return godwit.ClaimAnswer{Code: godwit.CodeLeaseExpired}, nil
 	}
 	row := states.Decide(states.OpClaim, states.Place(godwit.StateReady), 0)
+	slices.SortFunc(c.jobs, func(a, b *job) int {
+		return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(a.runAt, b.runAt), a.id.Compare(b.id))
+	})
+	answer.Jobs = make([]godwit.Job, 0, len(c.jobs))
 	for _, j := range c.jobs {
 		if j.lane, err = u.lane(j.laneID); err != nil {
 			return answer, err
@@ -181,12 +190,12 @@ func (c *claiming) answer(u *unit) (answer godwit.ClaimAnswer, err error) {
 func (c *claiming) scan(r scanner) error {
 	j := &job{kind: running, stored: running, locked: true, session: c.request.Session, startedAt: c.now}
 	var one int
-	var lane, attempt, crashes, releases, retries, maxAttempts, maxCrashes sql.NullInt32
-	var runAt, deadline, run, records, timeout, keepSucceeded, keepFailed, createdAt sql.NullInt64
-	var priority sql.NullInt16
-	var reported sql.NullBool
-	var reason, text, encoding, message sql.NullString
-	var at, done, total sql.NullInt64
+	var lane, attempt, crashes, releases, retries, maxAttempts, maxCrashes pgtype.Int4
+	var runAt, deadline, run, records, timeout, keepSucceeded, keepFailed, createdAt pgtype.Int8
+	var priority pgtype.Int2
+	var reported pgtype.Bool
+	var reason, text, encoding, message pgtype.Text
+	var at, done, total pgtype.Int8
 	var f failureInto
 	dest := []any{
 		&one, &c.leaseUntil, &c.heads,

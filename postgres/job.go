@@ -1,12 +1,13 @@
 package postgres
 
 import (
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/states"
@@ -215,7 +216,7 @@ type body struct {
 	id          godwit.ID
 	fingerprint godwit.ID
 	job         job
-	extra       sql.NullString
+	extra       pgtype.Text
 }
 
 // scan reads bodyColumns.
@@ -260,4 +261,4 @@ func encodeExtra(x *extra) (string, error) {
 	return string(b), nil
 }
 
-func duration(ns sql.NullInt64) time.Duration { return time.Duration(ns.Int64) }
+func duration(ns pgtype.Int8) time.Duration { return time.Duration(ns.Int64) }

@@ -210,7 +210,7 @@ func (d idInto) Scan(src any) error {
 }
 
 // failureInto reads a failure from three columns that are NULL when there is none.
-type failureInto struct{ code, message, stack sql.NullString }
+type failureInto struct{ code, message, stack pgtype.Text }
 
 func (f *failureInto) dest() []any { return []any{&f.code, &f.message, &f.stack} }
 
