@@ -209,6 +209,17 @@ func (d idInto) Scan(src any) error {
 	return fmt.Errorf("read an id from a %T", src)
 }
 
+// encoding reads the encoding of a payload, which is mostly the same.
+type encoding string
+
+// ScanBytes takes the value from pgx.
+func (e *encoding) ScanBytes(v []byte) error {
+	if string(v) != string(*e) {
+		*e = encoding(v)
+	}
+	return nil
+}
+
 // failureInto reads a failure from three columns that are NULL when there is none.
 type failureInto struct{ code, message, stack pgtype.Text }
 
