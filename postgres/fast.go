@@ -171,9 +171,11 @@ func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godw
 		return nil, err
 	}
 	err = s.atOnce(ctx, conn,
+		do("SELECT "+byIndex),
 		do(insertJobs, bodies...),
-		do("INSERT INTO godwit.places (id, run_at, lane, place, rank) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[],"+
-			" $4::smallint[], $5::smallint[])", c.ids(), c.runAts(), c.lanes(), c.kinds(), column(c, func(j *job) int16 { return int16(-j.priority) })),
+		do("INSERT INTO godwit.places (id, run_at, lane, place, rank) SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::integer[]),"+
+			" unnest($4::smallint[]), unnest($5::smallint[])",
+			c.ids(), c.runAts(), c.lanes(), c.kinds(), column(c, func(j *job) int16 { return int16(-j.priority) })),
 		do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.pruned WHERE id = ANY($1)))::integer", c.ids()))
 	return u.events, err
 }
@@ -208,24 +210,23 @@ func successes(items []godwit.Settlement) bool {
 	return true
 }
 
-// settleSuccesses ends runs and writes their results in one statement. The keys of jobs that have any go with them.
+// settleSuccesses ends runs and writes their results in one statement. Their unique keys go with them.
 const settleSuccesses = `WITH gone AS (
 	DELETE FROM godwit.places p
 	USING unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::bytea[]) w (id, run, session, encoding, result)
-	WHERE p.id = w.id AND p.run = w.run AND p.session = w.session AND p.place = 3 RETURNING p.*, w.encoding, w.result
-), whole AS MATERIALIZED (
-	SELECT g.*, j.keep_succeeded, j.extra
-	FROM gone g CROSS JOIN LATERAL (SELECT j.keep_succeeded, j.extra FROM godwit.jobs j WHERE j.id = g.id LIMIT 1) j
+	WHERE p.id = w.id AND p.run = w.run AND p.session = w.session AND p.place = 3
+	RETURNING p.id, p.run_at, p.deadline, p.run, p.started_at, p.cancel_requested_at, p.records, p.lane, p.attempt, p.crashes,
+		p.releases, p.retries, p.reported, w.encoding, w.result
 ), made AS (
 	INSERT INTO godwit.finished (id, finished_at, keep_until, run_at, deadline, run, started_at, cancel_requested_at, records, lane,
 		attempt, crashes, releases, retries, state, reported, encoding, result)
-	SELECT g.id, $6::bigint, greatest($6::bigint + g.keep_succeeded / 1000,
-			CASE WHEN g.extra IS NULL THEN 0 ELSE coalesce((g.extra::json ->> 'known_until')::bigint, 0) END),
+	SELECT g.id, $6::bigint, CASE WHEN j.extra IS NULL THEN $6::bigint + j.keep_succeeded / 1000
+			ELSE greatest($6::bigint + j.keep_succeeded / 1000, (j.extra::json ->> 'known_until')::bigint) END,
 		g.run_at, g.deadline, g.run, g.started_at, g.cancel_requested_at, g.records, g.lane,
 		g.attempt, g.crashes, g.releases, g.retries, 5, g.reported, g.encoding, g.result
-	FROM whole g RETURNING id, lane, run
+	FROM gone g CROSS JOIN LATERAL (SELECT j.keep_succeeded, j.extra FROM godwit.jobs j WHERE j.id = g.id LIMIT 1) j RETURNING id, lane, run
 ), let AS (
-	DELETE FROM godwit.unique_keys k USING whole g WHERE g.extra IS NOT NULL AND k.job = g.id
+	DELETE FROM godwit.unique_keys k WHERE k.job = ANY ($1)
 )
 SELECT 1 / ((SELECT count(*) FROM made) = cardinality($1::uuid[]))::integer, made.id, made.lane, made.run
 FROM (SELECT) one LEFT JOIN made ON true`
@@ -237,8 +238,8 @@ func (s *Store) settleSucceeded(ctx context.Context, conn *pgxpool.Conn, items [
 		return cmp.Or(a.Job.Compare(b.Job), cmp.Compare(a.Run, b.Run))
 	})
 	n := len(items)
-	ids, sessions, runs := make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]int64, n)
-	encodings, results := make([]string, n), make([][]byte, n)
+	ids, sessions, runs := make(array[pgtype.UUID], n), make(array[pgtype.UUID], n), make(array[int64], n)
+	encodings, results := make(array[string], n), make(array[[]byte], n)
 	for i := range items {
 		ids[i], sessions[i], runs[i] = uuid(items[i].Job), uuid(items[i].Session), items[i].Run
 		encodings[i], results[i] = items[i].Result.Encoding, blob(items[i].Result.Data)

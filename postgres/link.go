@@ -235,9 +235,12 @@ func (f *failureInto) failure() *godwit.Failure {
 // uuid makes an argument of an id; the zero id is NULL.
 func uuid(id godwit.ID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: !id.IsZero()} }
 
+// array is an argument that pgx sends without reflection.
+type array[T any] = pgtype.FlatArray[T]
+
 // uuids makes an argument of ids.
-func uuids(ids []godwit.ID) []pgtype.UUID {
-	list := make([]pgtype.UUID, len(ids))
+func uuids(ids []godwit.ID) array[pgtype.UUID] {
+	list := make(array[pgtype.UUID], len(ids))
 	for i, id := range ids {
 		list[i] = pgtype.UUID{Bytes: id, Valid: true}
 	}

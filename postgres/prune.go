@@ -73,7 +73,8 @@ func (p *pruning) scan(r scanner) error {
 
 func (u *unit) prune(limit int) (godwit.PruneAnswer, error) {
 	var p pruning
-	err := u.l.run(u.ctx, do("SELECT "+byIndex), ask(pruneBare, p.scan, pgtype.UUID{Bytes: u.store.prunedTo(), Valid: true}, limit, u.now, int64(godwit.ExpiredMin)))
+	after := pgtype.UUID{Bytes: u.store.prunedTo(), Valid: true}
+	err := u.l.run(u.ctx, do("SELECT "+byIndex), ask(pruneBare, p.scan, after, limit, u.now, int64(godwit.ExpiredMin)))
 	if err != nil {
 		return godwit.PruneAnswer{}, err
 	}
