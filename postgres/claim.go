@@ -1,10 +1,13 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
+	"fmt"
 	"hash/fnv"
+	"slices"
 
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/godwit-go/godwit"
@@ -56,13 +59,11 @@ const claimable = `l AS MATERIALIZED (
 	AND NOT EXISTS (SELECT 1 FROM godwit.paused_queues q WHERE q.name = $2)
 	AND NOT EXISTS (SELECT 1 FROM godwit.paused_tasks t WHERE t.name = l.task))`
 
-// claimRows takes the first jobs of the claimable lanes. head merges the lanes in the order of claims; taken locks those that
-// nobody else has locked, up to the limit. The rows are found again by their ids, so that no plan can go over the whole table. A job
-// that ran and came back while the statement was under way is left alone (its run is another): what hangs on it is newer than the
-// statement sees.
-const claimRows = `WITH ` + claimable + `, head AS MATERIALIZED (
-	SELECT h.id, h.rank, h.run_at, h.run FROM l CROSS JOIN LATERAL (
-		SELECT p.id, p.rank, p.run_at, p.run FROM godwit.places p WHERE p.place = 2 AND p.lane = l.id
+// claimHead merges the claimable lanes in the order of claims, each row with its address in the table, so that no index is walked to
+// find it again.
+const claimHead = `WITH ` + claimable + `, head AS MATERIALIZED (
+	SELECT h.* FROM l CROSS JOIN LATERAL (
+		SELECT p.ctid AS tid, p.id, p.rank, p.run_at FROM godwit.places p WHERE p.place = 2 AND p.lane = l.id
 		ORDER BY p.rank, p.run_at, p.id LIMIT $4) h
 	ORDER BY h.rank, h.run_at, h.id LIMIT $4
 )`
@@ -72,40 +73,43 @@ const claimGate = `, gate AS MATERIALIZED (
 	SELECT p.id FROM godwit.places p WHERE p.id = ANY (ARRAY(SELECT head.id FROM head)) ORDER BY p.id FOR KEY SHARE
 )`
 
-const claimTaken = `, taken AS MATERIALIZED (
-	SELECT p.id, p.rank, p.run_at FROM godwit.places p WHERE p.id = ANY (ARRAY(SELECT head.id FROM head)) AND p.place + 0 = 2
-	ORDER BY p.rank, p.run_at, p.id LIMIT $5 FOR NO KEY UPDATE `
-
-const claimTakenAfterGate = `, taken AS MATERIALIZED (
-	SELECT p.id, p.rank, p.run_at FROM godwit.places p
-	WHERE (SELECT count(*) FROM gate) >= 0 AND p.id = ANY (ARRAY(SELECT head.id FROM head)) AND p.place + 0 = 2
-	ORDER BY p.rank, p.run_at, p.id LIMIT $5 FOR NO KEY UPDATE `
+// claimTaken locks those of the first jobs that nobody else has locked, up to the limit.
+const (
+	claimTaken = `, taken AS MATERIALIZED (
+	SELECT p.ctid AS tid, p.id, p.rank, p.run_at FROM godwit.places p WHERE p.ctid = ANY (ARRAY(SELECT head.tid FROM head))`
+	claimAfterGate = ` AND (SELECT count(*) FROM gate) >= 0`
+	claimLock      = ` AND p.place + 0 = 2 ORDER BY p.rank, p.run_at, p.id LIMIT $5 FOR NO KEY UPDATE `
+)
 
 // claimEnd begins the runs, and looks whether what was passed over is locked by other claims, which take it away. Where it is locked
-// for change it may yet stay ready, so the statement fails and the claim waits at the gate.
+// for change it may yet stay ready, so the statement fails and the claim waits at the gate. It fails too when a job that it has locked
+// ran and came back while the statement was under way: what hangs on that job is newer than the statement sees.
 const claimEnd = `
 ), claimed AS (
 	UPDATE godwit.places p SET place = 3, run = p.run + 1, attempt = p.attempt + 1, session = $1, started_at = $3
-	WHERE p.id = ANY (ARRAY(SELECT taken.id FROM taken)) AND (p.id, p.run) IN (SELECT head.id, head.run FROM head) RETURNING p.*
+	WHERE p.ctid = ANY (ARRAY(SELECT taken.tid FROM taken)) RETURNING p.id, p.lane, p.run_at, p.deadline, p.run, p.attempt, p.crashes,
+		p.releases, p.retries, p.records, p.reported
 ), let AS (
-	DELETE FROM godwit.unique_keys k USING claimed WHERE k.job = claimed.id AND k.unstarted
+	DELETE FROM godwit.unique_keys k WHERE k.job = ANY (ARRAY(SELECT claimed.id FROM claimed)) AND k.unstarted
 ), passed AS MATERIALIZED (
 	SELECT h.id FROM head h WHERE h.id NOT IN (SELECT taken.id FROM taken) AND ((SELECT count(*) FROM taken) < $5
 	OR (h.rank, h.run_at, h.id) < (SELECT t.rank, t.run_at, t.id FROM taken t ORDER BY t.rank DESC, t.run_at DESC, t.id DESC LIMIT 1))
-	ORDER BY h.rank, h.run_at, h.id LIMIT 16
+	LIMIT 16
 ), claims AS MATERIALIZED (
 	SELECT p.id FROM godwit.places p WHERE p.id = ANY (ARRAY(SELECT passed.id FROM passed)) FOR KEY SHARE SKIP LOCKED
 ), quiet AS MATERIALIZED (
-	SELECT ((SELECT count(*) FROM passed) = (SELECT count(*) FROM claims))::integer AS yes
+	SELECT ((SELECT count(*) FROM passed) = (SELECT count(*) FROM claims)
+		AND (SELECT count(*) FROM taken) = (SELECT count(*) FROM claimed))::integer AS yes
 )
-SELECT 1 / (SELECT quiet.yes FROM quiet), s.lease_until, (SELECT count(*) FROM head), p.id, p.lane, p.run_at, p.deadline, p.run, p.attempt, p.crashes, p.releases, p.retries, p.records,
-	p.reported, p.cancel_reason, j.priority, j.max_attempts, j.max_crashes, j.timeout, j.keep_succeeded, j.keep_failed, j.created_at,
+SELECT 1 / (SELECT quiet.yes FROM quiet), s.lease_until, (SELECT count(*) FROM head), p.id, p.lane, p.run_at, p.deadline, p.run, p.attempt,
+	p.crashes, p.releases, p.retries, j.priority, j.max_attempts, j.max_crashes, j.timeout, j.keep_succeeded, j.keep_failed, j.created_at,
 	j.extra, j.encoding, j.args, a.code, a.message, a.stack, r.at, r.done, r.total, r.message
-FROM godwit.sessions s LEFT JOIN claimed p ON true LEFT JOIN godwit.jobs j ON j.id = p.id
+FROM godwit.sessions s LEFT JOIN claimed p ON true
+LEFT JOIN LATERAL (SELECT j.* FROM godwit.jobs j WHERE j.id = p.id LIMIT 1) j ON true
 LEFT JOIN LATERAL (SELECT a.code, a.message, a.stack FROM godwit.attempts a
 	WHERE p.records > 0 AND a.job = p.id AND a.code IS NOT NULL ORDER BY a.seq DESC LIMIT 1) a ON true
-LEFT JOIN godwit.reports r ON p.reported AND r.job = p.id
-WHERE s.id = $1 ORDER BY p.rank, p.run_at, p.id`
+LEFT JOIN LATERAL (SELECT r.at, r.done, r.total, r.message FROM godwit.reports r WHERE p.reported AND r.job = p.id LIMIT 1) r ON true
+WHERE s.id = $1`
 
 // claiming is one look for jobs.
 type claiming struct {
@@ -113,23 +117,25 @@ type claiming struct {
 	now        int64
 	leaseUntil int64
 	live       bool
-	jobs       []*job
-	heads      int // ready jobs that were looked at
+	jobs       []godwit.Job // without what their lanes say
+	lanes      []int32      // of the jobs
+	heads      int64        // ready jobs that were looked at
+	row        claimRow
 }
 
 // statements take the first of the ready jobs, in one round trip. gate lets them wait for those who have locked the jobs for change;
 // wait for other claims too.
 func (c *claiming) statements(s *Store, gate, wait bool) []stmt {
 	list := []stmt{
-		do("SELECT pg_advisory_xact_lock_shared($1)", s.claimsKey),
+		do("SELECT pg_advisory_xact_lock_shared($1), "+byIndex, s.claimsKey),
 		do("SELECT 1 FROM godwit.sessions WHERE id = $1 FOR KEY SHARE", uuid(c.request.Session)),
 	}
-	sql := claimRows + claimTaken + "SKIP LOCKED" + claimEnd
+	sql := claimHead + claimTaken + claimLock + "SKIP LOCKED" + claimEnd
 	switch {
 	case wait:
-		sql = claimRows + claimTaken + claimEnd
+		sql = claimHead + claimTaken + claimLock + claimEnd
 	case gate:
-		sql = claimRows + claimGate + claimTakenAfterGate + "SKIP LOCKED" + claimEnd
+		sql = claimHead + claimGate + claimTaken + claimAfterGate + claimLock + "SKIP LOCKED" + claimEnd
 	}
 	limit := max(c.request.Limit, 0)
 	return append(list, ask(sql, c.scan, uuid(c.request.Session), c.request.Queue, c.now, limit+claimSlack, limit))
@@ -164,54 +170,95 @@ func (c *claiming) answer(u *unit) (answer godwit.ClaimAnswer, err error) {
 	case c.leaseUntil <= c.now:
 		return godwit.ClaimAnswer{Code: godwit.CodeLeaseExpired}, nil
 	}
-	row := states.Decide(states.OpClaim, states.Place(godwit.StateReady), 0)
-	for _, j := range c.jobs {
-		if j.lane, err = u.lane(j.laneID); err != nil {
+	for i := range c.jobs {
+		l, err := u.lane(c.lanes[i])
+		if err != nil {
 			return answer, err
 		}
-		u.tell(row.Event, j, "")
-		v := j.view()
-		v.Progress = j.report.progress
-		answer.Jobs = append(answer.Jobs, v)
+		j := &c.jobs[i]
+		j.Task, j.Version, j.Queue = l.task, l.version, l.queue
 	}
+	slices.SortFunc(c.jobs, func(a, b godwit.Job) int {
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), a.RunAt.Compare(b.RunAt), a.ID.Compare(b.ID))
+	})
+	event := states.Decide(states.OpClaim, states.Place(godwit.StateReady), 0).Event
+	u.events = make([]godwit.Event, len(c.jobs))
+	for i := range c.jobs {
+		j := &c.jobs[i]
+		u.events[i] = godwit.Event{Kind: event, At: j.StartedAt, Job: j.ID, Task: j.Task, Queue: j.Queue, State: j.State, Run: j.Run}
+	}
+	answer.Jobs = c.jobs
 	answer.More = len(c.jobs) > 0 && len(c.jobs) == c.request.Limit
 	return answer, nil
 }
 
-func (c *claiming) scan(r scanner) error {
-	j := &job{kind: running, stored: running, locked: true, session: c.request.Session, startedAt: c.now}
-	var one int
-	var lane, attempt, crashes, releases, retries, maxAttempts, maxCrashes sql.NullInt32
-	var runAt, deadline, run, records, timeout, keepSucceeded, keepFailed, createdAt sql.NullInt64
-	var priority sql.NullInt16
-	var reported sql.NullBool
-	var reason, text, encoding, message sql.NullString
-	var at, done, total sql.NullInt64
-	var f failureInto
-	dest := []any{
-		&one, &c.leaseUntil, &c.heads,
-		idInto{&j.id},
-		&lane, &runAt, &deadline, &run, &attempt, &crashes, &releases, &retries, &records, &reported,
-		&reason, &priority, &maxAttempts, &maxCrashes, &timeout, &keepSucceeded, &keepFailed, &createdAt, &text, &encoding, &j.args.Data,
+// claimRow is what a row of a claim is read into. Where a session claims nothing, everything about a job is NULL.
+type claimRow struct {
+	one                                       int32
+	id                                        godwit.ID
+	lane, attempt, crashes, releases, retries pgtype.Int4
+	runAt, deadline, run, createdAt           pgtype.Int8
+	priority                                  pgtype.Int2
+	maxAttempts, maxCrashes                   pgtype.Int4
+	timeout, keepSucceeded, keepFailed        pgtype.Int8
+	encoding                                  encoding
+	extra                                     pgtype.Text
+	args                                      []byte
+	failure                                   failureInto
+	progressAt, progressDone, progressTotal   pgtype.Int8
+	message                                   pgtype.Text
+	dest                                      []any
+}
+
+// into gives where the columns are read into, the same for every row.
+func (c *claiming) into() []any {
+	w := &c.row
+	if w.dest == nil {
+		w.dest = []any{
+			&w.one, &c.leaseUntil, &c.heads, idInto{&w.id}, &w.lane, &w.runAt, &w.deadline, &w.run, &w.attempt, &w.crashes, &w.releases, &w.retries,
+			&w.priority, &w.maxAttempts, &w.maxCrashes, &w.timeout, &w.keepSucceeded, &w.keepFailed, &w.createdAt, &w.extra, &w.encoding, &w.args,
+		}
+		w.dest = append(append(w.dest, w.failure.dest()...), &w.progressAt, &w.progressDone, &w.progressTotal, &w.message)
 	}
-	dest = append(dest, f.dest()...)
-	if err := r.Scan(append(dest, &at, &done, &total, &message)...); err != nil {
+	return w.dest
+}
+
+func (c *claiming) scan(r scanner) error {
+	w := &c.row
+	w.args = nil // the bytes of the row before belong to its job
+	if err := r.Scan(c.into()...); err != nil {
 		return err
 	}
 	c.live = true
-	if j.id.IsZero() {
+	if w.id.IsZero() {
 		return nil // none was claimed
 	}
-	j.laneID, j.attempt, j.crashes, j.releases, j.retries = lane.Int32, int(attempt.Int32), int(crashes.Int32), int(releases.Int32), int(retries.Int32)
-	j.maxAttempts, j.maxCrashes, j.priority = int(maxAttempts.Int32), int(maxCrashes.Int32), int(priority.Int16)
-	j.runAt, j.deadline, j.run, j.records, j.createdAt = runAt.Int64, deadline.Int64, run.Int64, records.Int64, createdAt.Int64
-	j.timeout, j.keepSucceeded, j.keepFailed = duration(timeout), duration(keepSucceeded), duration(keepFailed)
-	j.reported, j.cancelReason, j.args.Encoding = reported.Bool, reason.String, encoding.String
-	j.args, j.failure, j.report = emptyIsNil(j.args), f.failure(), &report{}
-	if at.Int64 != 0 {
-		j.report.progress = &godwit.Progress{Done: done.Int64, Total: total.Int64, Message: message.String, At: fromMicros(at.Int64)}
+	if c.jobs == nil {
+		n := min(c.heads, int64(c.request.Limit))
+		c.jobs, c.lanes = make([]godwit.Job, 0, n), make([]int32, 0, n)
 	}
-	c.jobs = append(c.jobs, j)
-	b := body{extra: text}
-	return b.addExtra(j)
+	c.lanes = append(c.lanes, w.lane.Int32)
+	c.jobs = append(c.jobs, godwit.Job{
+		ID: w.id, State: godwit.StateRunning, Priority: int(w.priority.Int16), Attempt: int(w.attempt.Int32), MaxAttempts: int(w.maxAttempts.Int32),
+		Run: w.run.Int64, Crashes: int(w.crashes.Int32), MaxCrashes: int(w.maxCrashes.Int32), Releases: int(w.releases.Int32),
+		Retries: int(w.retries.Int32), Args: emptyIsNil(godwit.Payload{Encoding: string(w.encoding), Data: w.args}),
+		Timeout: duration(w.timeout), KeepSucceeded: duration(w.keepSucceeded), KeepFailed: duration(w.keepFailed), Failure: w.failure.failure(),
+		CreatedAt: fromMicros(w.createdAt.Int64), RunAt: fromMicros(w.runAt.Int64), StartedAt: fromMicros(c.now), Deadline: fromMicros(w.deadline.Int64),
+		Session: c.request.Session,
+	})
+	j := &c.jobs[len(c.jobs)-1]
+	if w.progressAt.Int64 != 0 {
+		j.Progress = &godwit.Progress{
+			Done: w.progressDone.Int64, Total: w.progressTotal.Int64, Message: w.message.String, At: fromMicros(w.progressAt.Int64),
+		}
+	}
+	if !w.extra.Valid {
+		return nil
+	}
+	x, err := decodeExtra(w.extra.String)
+	if err != nil {
+		return fmt.Errorf("read what belongs to job %s: %w", w.id, err)
+	}
+	x.show(j)
+	return nil
 }

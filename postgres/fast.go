@@ -18,49 +18,67 @@ import (
 // job that exists already, an id that was pruned, a run that was lost, a job that somebody waits for make one of them fail, the
 // transaction is undone, and each call is made by itself in a unit of work, which looks at everything.
 
-// mergeMax is the most items of a call that is merged with others; a larger one is a transaction of its own anyway.
-const mergeMax = 500
+// mergeMax is how many items of merged calls make a transaction full: the next call begins another one. A call of more is a
+// transaction of its own, beside the others.
+const mergeMax = 1000
 
 // fast is one call on its way.
 type fast[Q any] struct {
 	items []Q
-	alone bool // it has to be made by itself
+	alone bool  // it has to be made by itself
+	err   error // why it was not made
 }
 
-// lane of calls of one kind, with the goroutine that makes them.
+// fastDo makes the items of calls in one transaction, and gives their events.
+type fastDo[Q any] func(ctx context.Context, conn *pgxpool.Conn, items []Q) ([]godwit.Event, error)
+
+// fastLane is a lane of calls of one kind, with the goroutine that makes them.
 type fastLane[Q any] struct {
+	do    fastDo[Q]
 	group *groupcommit.Group
 	calls []*fast[Q] // owned by the group's goroutine: of the group under way
 }
 
-// newFastLane starts a lane whose groups are carried out by do, which gives the events of each item.
-func newFastLane[Q any](s *Store, do func(ctx context.Context, conn *pgxpool.Conn, items []Q) ([]godwit.Event, error)) *fastLane[Q] {
-	l := &fastLane[Q]{}
+// newFastLane starts a lane.
+func newFastLane[Q any](s *Store, do fastDo[Q]) *fastLane[Q] {
+	l := &fastLane[Q]{do: do}
 	l.group = groupcommit.New(groupcommit.Config{
-		Begin:     func() error { return nil },
-		Rollback:  func() { l.calls = l.calls[:0] },
-		Disk:      func(error) bool { return false },
-		Ambiguous: func(err error) bool { var unknown *unknownError; return errors.As(err, &unknown) },
+		Begin:    func() error { return nil },
+		Rollback: func() { l.calls = l.calls[:0] },
+		Disk:     func(error) bool { return false },
 		Commit: func() error {
-			err := l.commit(s, do)
+			l.commit(s)
 			l.calls = nil
-			return err
+			return nil // each call has its own error
 		},
 	})
 	return l
 }
 
-// commit carries a group out. When its statements do not find what they assume, its calls are left to themselves.
-func (l *fastLane[Q]) commit(s *Store, do func(ctx context.Context, conn *pgxpool.Conn, items []Q) ([]godwit.Event, error)) error {
-	var items []Q
-	for _, c := range l.calls {
-		items = append(items, c.items...)
+// commit carries a group out, in as many transactions as it fills.
+func (l *fastLane[Q]) commit(s *Store) {
+	for rest := l.calls; len(rest) > 0; {
+		n, size := 1, len(rest[0].items)
+		for n < len(rest) && size+len(rest[n].items) <= mergeMax {
+			size += len(rest[n].items)
+			n++
+		}
+		together(context.Background(), s, rest[:n], l.do)
+		rest = rest[n:]
 	}
-	if len(items) == 0 {
-		return nil // their callers have left
+}
+
+// together makes calls in one transaction. When its statements do not find what they assume, the calls are left to themselves.
+func together[Q any](ctx context.Context, s *Store, calls []*fast[Q], do fastDo[Q]) {
+	items := calls[0].items
+	if len(calls) > 1 {
+		items = nil
+		for _, c := range calls {
+			items = append(items, c.items...)
+		}
 	}
 	var events []godwit.Event
-	err := s.persist(context.Background(), s.conns, func(ctx context.Context, conn *pgxpool.Conn) error {
+	err := s.persist(ctx, s.conns, func(ctx context.Context, conn *pgxpool.Conn) error {
 		var err error
 		events, err = do(ctx, conn, items)
 		if meets(err) || sqlState(err) == divisionByZero {
@@ -68,16 +86,15 @@ func (l *fastLane[Q]) commit(s *Store, do func(ctx context.Context, conn *pgxpoo
 		}
 		return err
 	})
-	if errors.Is(err, errUnusual) {
-		for _, c := range l.calls {
-			c.alone = true
+	for _, c := range calls {
+		c.alone = errors.Is(err, errUnusual)
+		if !c.alone {
+			c.err = err
 		}
-		return nil
 	}
 	if err == nil {
 		s.tell(events)
 	}
-	return err
 }
 
 // call makes a call among others, and reports whether it was made; otherwise it has to be made by itself.
@@ -90,6 +107,10 @@ func (l *fastLane[Q]) call(ctx context.Context, s *Store, items []Q) (bool, erro
 	}
 	defer s.leave()
 	c := &fast[Q]{items: items}
+	if len(items) > mergeMax {
+		together(ctx, s, []*fast[Q]{c}, l.do)
+		return c.made()
+	}
 	err := l.group.Do(ctx, func() error {
 		l.calls = append(l.calls, c)
 		return nil
@@ -99,6 +120,14 @@ func (l *fastLane[Q]) call(ctx context.Context, s *Store, items []Q) (bool, erro
 		return false, toError(&unknownError{err})
 	case err != nil:
 		return false, toError(err)
+	}
+	return c.made()
+}
+
+// made reports whether the call was made.
+func (c *fast[Q]) made() (bool, error) {
+	if c.err != nil {
+		return false, toError(c.err)
 	}
 	return !c.alone, nil
 }
@@ -111,7 +140,7 @@ const divisionByZero = "22012"
 
 // plain reports whether submissions can be merged: nothing is to be looked up for them.
 func (s *Store) plain(jobs []godwit.NewJob) bool {
-	if len(jobs) == 0 || len(jobs) > mergeMax {
+	if len(jobs) == 0 {
 		return false
 	}
 	for i := range jobs {
@@ -142,9 +171,11 @@ func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godw
 		return nil, err
 	}
 	err = s.atOnce(ctx, conn,
+		do("SELECT "+byIndex),
 		do(insertJobs, bodies...),
-		do("INSERT INTO godwit.places (id, run_at, lane, place, rank) SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::integer[],"+
-			" $4::smallint[], $5::smallint[])", c.ids(), c.runAts(), c.lanes(), c.kinds(), column(c, func(j *job) int16 { return int16(-j.priority) })),
+		do("INSERT INTO godwit.places (id, run_at, lane, place, rank) SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::integer[]),"+
+			" unnest($4::smallint[]), unnest($5::smallint[])",
+			c.ids(), c.runAts(), c.lanes(), c.kinds(), column(c, func(j *job) int16 { return int16(-j.priority) })),
 		do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.pruned WHERE id = ANY($1)))::integer", c.ids()))
 	return u.events, err
 }
@@ -166,7 +197,7 @@ func created(jobs []godwit.NewJob, now int64, err error) ([]godwit.SubmitAnswer,
 
 // successes reports whether settlements can be merged: each is a success of a job of its own that reports nothing.
 func successes(items []godwit.Settlement) bool {
-	if len(items) == 0 || len(items) > mergeMax {
+	if len(items) == 0 {
 		return false
 	}
 	for i := range items {
@@ -179,19 +210,23 @@ func successes(items []godwit.Settlement) bool {
 	return true
 }
 
-const settleSuccesses = `WITH want AS MATERIALIZED (
-	SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::bytea[]) w (id, run, session, encoding, result)
-), gone AS (
-	DELETE FROM godwit.places p USING want w
-	WHERE p.id = w.id AND p.run = w.run AND p.session = w.session AND p.place = 3 RETURNING p.*
+// settleSuccesses ends runs and writes their results in one statement. Their unique keys go with them.
+const settleSuccesses = `WITH gone AS (
+	DELETE FROM godwit.places p
+	USING unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::bytea[]) w (id, run, session, encoding, result)
+	WHERE p.id = w.id AND p.run = w.run AND p.session = w.session AND p.place = 3
+	RETURNING p.id, p.run_at, p.deadline, p.run, p.started_at, p.cancel_requested_at, p.records, p.lane, p.attempt, p.crashes,
+		p.releases, p.retries, p.reported, w.encoding, w.result
 ), made AS (
 	INSERT INTO godwit.finished (id, finished_at, keep_until, run_at, deadline, run, started_at, cancel_requested_at, records, lane,
 		attempt, crashes, releases, retries, state, reported, encoding, result)
-	SELECT g.id, $6::bigint, greatest($6::bigint + j.keep_succeeded / 1000,
-			CASE WHEN j.extra IS NULL THEN 0 ELSE coalesce((j.extra::json ->> 'known_until')::bigint, 0) END),
+	SELECT g.id, $6::bigint, CASE WHEN j.extra IS NULL THEN $6::bigint + j.keep_succeeded / 1000
+			ELSE greatest($6::bigint + j.keep_succeeded / 1000, (j.extra::json ->> 'known_until')::bigint) END,
 		g.run_at, g.deadline, g.run, g.started_at, g.cancel_requested_at, g.records, g.lane,
-		g.attempt, g.crashes, g.releases, g.retries, 5, g.reported, w.encoding, w.result
-	FROM gone g JOIN want w ON w.id = g.id JOIN godwit.jobs j ON j.id = g.id RETURNING id, lane, run
+		g.attempt, g.crashes, g.releases, g.retries, 5, g.reported, g.encoding, g.result
+	FROM gone g CROSS JOIN LATERAL (SELECT j.keep_succeeded, j.extra FROM godwit.jobs j WHERE j.id = g.id LIMIT 1) j RETURNING id, lane, run
+), let AS (
+	DELETE FROM godwit.unique_keys k WHERE k.job = ANY ($1)
 )
 SELECT 1 / ((SELECT count(*) FROM made) = cardinality($1::uuid[]))::integer, made.id, made.lane, made.run
 FROM (SELECT) one LEFT JOIN made ON true`
@@ -203,8 +238,8 @@ func (s *Store) settleSucceeded(ctx context.Context, conn *pgxpool.Conn, items [
 		return cmp.Or(a.Job.Compare(b.Job), cmp.Compare(a.Run, b.Run))
 	})
 	n := len(items)
-	ids, sessions, runs := make([]pgtype.UUID, n), make([]pgtype.UUID, n), make([]int64, n)
-	encodings, results := make([]string, n), make([][]byte, n)
+	ids, sessions, runs := make(array[pgtype.UUID], n), make(array[pgtype.UUID], n), make(array[int64], n)
+	encodings, results := make(array[string], n), make(array[[]byte], n)
 	for i := range items {
 		ids[i], sessions[i], runs[i] = uuid(items[i].Job), uuid(items[i].Session), items[i].Run
 		encodings[i], results[i] = items[i].Result.Encoding, blob(items[i].Result.Data)
@@ -212,6 +247,7 @@ func (s *Store) settleSucceeded(ctx context.Context, conn *pgxpool.Conn, items [
 	u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes}, s, s.clock.now())
 	var ended []*job
 	err := s.atOnce(ctx, conn,
+		do("SELECT "+byIndex),
 		ask(settleSuccesses, func(r scanner) error {
 			j := &job{kind: succeeded}
 			var one int
@@ -219,7 +255,6 @@ func (s *Store) settleSucceeded(ctx context.Context, conn *pgxpool.Conn, items [
 			ended = append(ended, j)
 			return err
 		}, ids, runs, sessions, encodings, results, u.now),
-		do("DELETE FROM godwit.unique_keys WHERE job = ANY($1)", ids),
 		do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.waits WHERE promise = ANY($1)))::integer", ids))
 	if err != nil {
 		return nil, err

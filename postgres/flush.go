@@ -114,35 +114,35 @@ type columns []*job
 
 func columnsOf(jobs []*job) columns { return jobs }
 
-func column[T any](c columns, of func(j *job) T) []T {
-	list := make([]T, len(c))
+func column[T any](c columns, of func(j *job) T) array[T] {
+	list := make(array[T], len(c))
 	for i, j := range c {
 		list[i] = of(j)
 	}
 	return list
 }
 
-func (c columns) ids() []pgtype.UUID {
+func (c columns) ids() array[pgtype.UUID] {
 	return column(c, func(j *job) pgtype.UUID { return pgtype.UUID{Bytes: j.id, Valid: true} })
 }
-func (c columns) longs(of func(j *job) int64) []int64 { return column(c, of) }
-func (c columns) ints(of func(j *job) int) []int32 {
+func (c columns) longs(of func(j *job) int64) array[int64] { return column(c, of) }
+func (c columns) ints(of func(j *job) int) array[int32] {
 	return column(c, func(j *job) int32 { return int32(of(j)) })
 }
-func (c columns) bools(of func(j *job) bool) []bool     { return column(c, of) }
-func (c columns) texts(of func(j *job) string) []string { return column(c, of) }
-func (c columns) blobs(of func(j *job) []byte) [][]byte {
+func (c columns) bools(of func(j *job) bool) array[bool]     { return column(c, of) }
+func (c columns) texts(of func(j *job) string) array[string] { return column(c, of) }
+func (c columns) blobs(of func(j *job) []byte) array[[]byte] {
 	return column(c, func(j *job) []byte { return blob(of(j)) })
 }
 
-func (c columns) lanes() []int32 { return column(c, func(j *job) int32 { return j.lane.id }) }
+func (c columns) lanes() array[int32] { return column(c, func(j *job) int32 { return j.lane.id }) }
 
-func (c columns) kinds() []int16 { return column(c, func(j *job) int16 { return int16(j.kind) }) }
+func (c columns) kinds() array[int16] { return column(c, func(j *job) int16 { return int16(j.kind) }) }
 
-func (c columns) runAts() []int64 { return c.longs(func(j *job) int64 { return j.runAt }) }
+func (c columns) runAts() array[int64] { return c.longs(func(j *job) int64 { return j.runAt }) }
 
-func (c columns) deadlines() []int64                         { return c.longs(func(j *job) int64 { return j.deadline }) }
-func (c columns) optional(of func(j *job) *string) []*string { return column(c, of) }
+func (c columns) deadlines() array[int64]                         { return c.longs(func(j *job) int64 { return j.deadline }) }
+func (c columns) optional(of func(j *job) *string) array[*string] { return column(c, of) }
 
 // blob makes empty bytes of none, which would be NULL.
 func blob(b []byte) []byte {
@@ -152,13 +152,15 @@ func blob(b []byte) []byte {
 	return b
 }
 
+// insertJobs makes the rows side by side. As one unnest of all the arrays each column would be kept aside first.
 const insertJobs = "INSERT INTO godwit.jobs (id, fingerprint, timeout, keep_succeeded, keep_failed, created_at, lane, max_attempts," +
-	" max_crashes, priority, encoding, extra, args) SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[]," +
-	" $5::bigint[], $6::bigint[], $7::integer[], $8::integer[], $9::integer[], $10::smallint[], $11::text[], $12::text[], $13::bytea[])"
+	" max_crashes, priority, encoding, extra, args) SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::bigint[])," +
+	" unnest($4::bigint[]), unnest($5::bigint[]), unnest($6::bigint[]), unnest($7::integer[]), unnest($8::integer[])," +
+	" unnest($9::integer[]), unnest($10::smallint[]), unnest($11::text[]), unnest($12::text[]), unnest($13::bytea[])"
 
 // jobColumns gives the arguments of insertJobs.
 func jobColumns(c columns) ([]any, error) {
-	extras := make([]*string, len(c))
+	extras := make(array[*string], len(c))
 	for i, j := range c {
 		if j.extra == nil {
 			continue
@@ -248,7 +250,7 @@ func (p *plan) writeFinished() []stmt {
 		return nil
 	}
 	c := columnsOf(p.finished)
-	failure := func(of func(f *godwit.Failure) string) []*string {
+	failure := func(of func(f *godwit.Failure) string) array[*string] {
 		return c.optional(func(j *job) *string { return textOf(j.failure, of) })
 	}
 	return []stmt{do(insertFinished,

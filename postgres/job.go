@@ -1,12 +1,13 @@
 package postgres
 
 import (
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/states"
@@ -159,19 +160,26 @@ func (j *job) passed(at int64) bool { return j.deadline != 0 && j.deadline <= at
 // view gives the job as its users see it, without what hangs on other rows: the reason it is held, its progress, and the
 // failure of one that is not final.
 func (j *job) view() godwit.Job {
-	x := j.more()
-	return godwit.Job{
+	v := godwit.Job{
 		ID: j.id, Task: j.lane.task, Version: j.lane.version, Queue: j.lane.queue, State: j.kind.state(), Priority: j.priority,
 		Attempt: j.attempt, MaxAttempts: j.maxAttempts, Run: j.run, Crashes: j.crashes, MaxCrashes: j.maxCrashes,
 		Releases: j.releases, Retries: j.retries, Args: j.args, Timeout: j.timeout,
 		KeepSucceeded: j.keepSucceeded, KeepFailed: j.keepFailed, Result: j.result, Failure: j.failure,
-		Tags: slices.Clone(x.Tags), Headers: maps.Clone(x.Headers),
-		IdempotencyKey: x.Idempotency.Key, UniqueKey: x.Unique.Key,
-		Parent: x.Parent, ChildName: x.ChildName, Detached: x.Detached, Depth: x.Depth,
 		CreatedAt: fromMicros(j.createdAt), RunAt: fromMicros(j.runAt), StartedAt: fromMicros(j.startedAt),
 		FinishedAt: fromMicros(j.finishedAt), CancelRequestedAt: fromMicros(j.cancelRequestedAt),
 		Deadline: fromMicros(j.deadline), KeepUntil: fromMicros(j.keepUntil), Session: j.session,
 	}
+	if j.extra != nil {
+		j.extra.show(&v)
+	}
+	return v
+}
+
+// show adds it to the job as its users see it.
+func (x *extra) show(v *godwit.Job) {
+	v.Tags, v.Headers = slices.Clone(x.Tags), maps.Clone(x.Headers)
+	v.IdempotencyKey, v.UniqueKey = x.Idempotency.Key, x.Unique.Key
+	v.Parent, v.ChildName, v.Detached, v.Depth = x.Parent, x.ChildName, x.Detached, x.Depth
 }
 
 // Columns in the order in which rows are read.
@@ -215,7 +223,7 @@ type body struct {
 	id          godwit.ID
 	fingerprint godwit.ID
 	job         job
-	extra       sql.NullString
+	extra       pgtype.Text
 }
 
 // scan reads bodyColumns.
@@ -245,11 +253,17 @@ func (b *body) addExtra(j *job) error {
 	if !b.extra.Valid {
 		return nil
 	}
-	j.extra = &extra{}
-	if err := json.Unmarshal([]byte(b.extra.String), j.extra); err != nil {
+	x, err := decodeExtra(b.extra.String)
+	if err != nil {
 		return fmt.Errorf("read what belongs to job %s: %w", j.id, err)
 	}
+	j.extra = x
 	return nil
+}
+
+func decodeExtra(text string) (*extra, error) {
+	x := &extra{}
+	return x, json.Unmarshal([]byte(text), x)
 }
 
 func encodeExtra(x *extra) (string, error) {
@@ -260,4 +274,4 @@ func encodeExtra(x *extra) (string, error) {
 	return string(b), nil
 }
 
-func duration(ns sql.NullInt64) time.Duration { return time.Duration(ns.Int64) }
+func duration(ns pgtype.Int8) time.Duration { return time.Duration(ns.Int64) }

@@ -209,8 +209,19 @@ func (d idInto) Scan(src any) error {
 	return fmt.Errorf("read an id from a %T", src)
 }
 
+// encoding reads the encoding of a payload, which is mostly the same.
+type encoding string
+
+// ScanBytes takes the value from pgx.
+func (e *encoding) ScanBytes(v []byte) error {
+	if string(v) != string(*e) {
+		*e = encoding(v)
+	}
+	return nil
+}
+
 // failureInto reads a failure from three columns that are NULL when there is none.
-type failureInto struct{ code, message, stack sql.NullString }
+type failureInto struct{ code, message, stack pgtype.Text }
 
 func (f *failureInto) dest() []any { return []any{&f.code, &f.message, &f.stack} }
 
@@ -224,9 +235,12 @@ func (f *failureInto) failure() *godwit.Failure {
 // uuid makes an argument of an id; the zero id is NULL.
 func uuid(id godwit.ID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: !id.IsZero()} }
 
+// array is an argument that pgx sends without reflection.
+type array[T any] = pgtype.FlatArray[T]
+
 // uuids makes an argument of ids.
-func uuids(ids []godwit.ID) []pgtype.UUID {
-	list := make([]pgtype.UUID, len(ids))
+func uuids(ids []godwit.ID) array[pgtype.UUID] {
+	list := make(array[pgtype.UUID], len(ids))
 	for i, id := range ids {
 		list[i] = pgtype.UUID{Bytes: id, Valid: true}
 	}

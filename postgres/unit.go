@@ -27,8 +27,9 @@ type unit struct {
 	waits    waits
 	removals []stmt // of what hung on jobs that are pruned
 	events   []godwit.Event
-	commits  []func() // to be done once the call is committed
-	refused  bool     // nothing of the call is to happen
+	commits  []func()           // to be done once the call is committed
+	refused  bool               // nothing of the call is to happen
+	newLanes map[laneName]*lane // made by the unit
 
 	// exclusive keeps claims out and locks every job that is looked at. glimpsed says that an answer tells how a job stands that is
 	// not locked; a call that changes nothing may do so, any other one is run again, exclusively.
@@ -86,6 +87,7 @@ func newUnit(src source, s *Store, now int64) *unit {
 		source: src, store: s, now: now,
 		jobs: map[godwit.ID]*job{}, sessions: map[godwit.ID]bool{}, known: map[key]*knownKey{}, unique: map[key]*uniqueKey{},
 		children: map[childKey]*child{}, cascades: map[godwit.ID]*note{}, parents: map[godwit.ID]bool{}, waits: newWaits(),
+		newLanes: map[laneName]*lane{},
 	}
 }
 
@@ -174,10 +176,14 @@ func (u *unit) laneOf(n laneName) (*lane, error) {
 	if l := u.lanes.named(n); l != nil {
 		return l, nil
 	}
+	if l := u.newLanes[n]; l != nil {
+		return l, nil
+	}
 	l := &lane{queue: n.queue, task: n.task, version: n.version}
 	const sql = "INSERT INTO godwit.lanes (queue, task, version) VALUES ($1, $2, $3)" +
 		" ON CONFLICT (queue, task, version) DO UPDATE SET version = excluded.version RETURNING id"
 	err := u.l.run(u.ctx, ask(sql, func(r scanner) error { return r.Scan(&l.id) }, n.queue, n.task, n.version))
+	u.newLanes[n] = l
 	u.commits = append(u.commits, func() { u.store.lanes.put(l) })
 	return l, err
 }
