@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -103,16 +102,20 @@ func submitMany(ctx context.Context, r *request, body stream) (*answer, error) {
 }
 
 // readBatch reads the lines one by one, so that a refused batch costs no more than what was read.
-func readBatch(ctx context.Context, r *request, body io.Reader) ([]godwit.Submission, error) {
-	lines := bufio.NewScanner(body)
-	lines.Buffer(make([]byte, 0, 4<<10), BatchLineMax)
+func readBatch(ctx context.Context, r *request, body stream) ([]godwit.Submission, error) {
 	var subs []godwit.Submission
 	checked := map[string]bool{}
-	size, number := 0, 0
-	for lines.Scan() {
-		number++
-		line := bytes.TrimSpace(lines.Bytes())
-		if len(line) == 0 {
+	for size := 0; ; {
+		line, err := body.next()
+		switch {
+		case errors.Is(err, io.EOF) && len(subs) == 0:
+			return nil, invalid("jobs", "must hold a line of JSON for each job, got none")
+		case errors.Is(err, io.EOF):
+			return subs, nil
+		case err != nil:
+			return nil, err
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
 		if len(subs) == godwit.BatchMax {
@@ -120,23 +123,13 @@ func readBatch(ctx context.Context, r *request, body io.Reader) ([]godwit.Submis
 		}
 		sub, err := readLine(ctx, r, line, checked)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", number, err)
+			return nil, fmt.Errorf("line %d: %w", body.number, err)
 		}
 		if size += len(sub.Args.Data); size > godwit.BatchBytesMax {
 			return nil, tooLarge("args", "of one call must be at most %d bytes together (submit in several calls)", godwit.BatchBytesMax)
 		}
 		subs = append(subs, sub)
 	}
-	if err := lines.Err(); err != nil {
-		if errors.Is(err, bufio.ErrTooLong) {
-			return nil, tooLarge("body", "must have lines of at most %d bytes, line %d is longer", BatchLineMax, number+1)
-		}
-		return nil, bodyError(err)
-	}
-	if len(subs) == 0 {
-		return nil, invalid("jobs", "must hold a line of JSON for each job, got none")
-	}
-	return subs, nil
 }
 
 func readLine(ctx context.Context, r *request, line []byte, checked map[string]bool) (godwit.Submission, error) {
