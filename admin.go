@@ -19,12 +19,10 @@ func (c *Client) Get(ctx context.Context, id ID) (Job, error) {
 	return answers[0].Job, nil
 }
 
-// List reads a page of jobs, newest first, without arguments and results.
+// List reads a page of jobs, newest first, without arguments and results. A name or a tag that no job can have is refused as it is by
+// a submission: it selects nothing by mistake.
 func (c *Client) List(ctx context.Context, f ListFilter) (ListAnswer, error) {
-	if f.Limit < 0 || f.Limit > PageMax {
-		return ListAnswer{}, invalid("limit", "must be from 1 to %d, got %d", PageMax, f.Limit)
-	}
-	if err := checkOneOf("state", f.State, States()...); err != nil {
+	if err := f.check(); err != nil {
 		return ListAnswer{}, err
 	}
 	return c.store.List(ctx, f)
