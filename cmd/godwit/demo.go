@@ -52,7 +52,8 @@ It serves the HTTP API from the start, with the tasks echo, sleep and fail besid
 terminal or not, until a signal ends it; --once ends it with the report. When the port is taken it takes another and says so.
 
 A signal stops it in good order. The exit code is 0 after the report, 130 (SIGINT) or 143 (SIGTERM) before it. Started again it
-goes on with a report that is not finished; one that is stays as it is, and a new one is made.`,
+goes on with a report that is not finished, and writes it to the --report of this start; one that is finished stays as it is, and a
+new one is made.`,
 		Example: `  godwit demo
   godwit demo --kill-at 40; godwit demo     # killed by itself as by kill -9, and resumed`,
 		Args: cobra.NoArgs,
@@ -92,7 +93,15 @@ func (f *demoFlags) check() error {
 	if info, err := os.Stat(filepath.Dir(f.report)); err != nil || !info.IsDir() {
 		return fmt.Errorf("--report must be in a folder that exists, got %s", f.report)
 	}
+	if err := demo.CheckPath(f.report); err != nil {
+		return fmt.Errorf("--report must name a file that can be written, beside its ledger: %w", err)
+	}
 	return nil
+}
+
+// args are what the job is asked for when it begins with this start.
+func (f *demoFlags) args() demo.ReportArgs {
+	return demo.ReportArgs{Ledger: demo.LedgerOf(f.report), Pace: f.pace}
 }
 
 // checkListen refuses the addresses that godwit serve refuses.
@@ -128,7 +137,7 @@ func runDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 		return err
 	}
 	builtin.Handle(c)
-	(&demo.Workload{Client: c}).Handle()
+	(&demo.Workload{Client: c, Path: f.report}).Handle()
 	api, err := listenSomewhere(ctx, f.listen, c, say.takesFreePort)
 	if err != nil {
 		return err
@@ -137,7 +146,7 @@ func runDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, serveEnd()) }()
 
 	started := time.Now()
-	promise, err := demo.Submit(ctx, c, demo.ReportArgs{Path: f.report, Pace: f.pace})
+	promise, err := demo.Submit(ctx, c, f.args())
 	if err != nil {
 		return err
 	}
