@@ -29,8 +29,38 @@ func checkUsage(cmd *cobra.Command) {
 		}
 		return nil
 	}
+	cmd.Flags().VisitAll(onlyOnce)
 	for _, sub := range cmd.Commands() {
 		checkUsage(sub)
+	}
+}
+
+// once is a flag's value that may be given once: of two, the one that was meant cannot be told, and a filter by the wrong one acts on other
+// jobs.
+type once struct {
+	pflag.Value
+	given bool
+}
+
+// errTwice is a flag that was given twice. It holds neither value: one may be a secret.
+var errTwice = errors.New("must be given once")
+
+func (o *once) Set(text string) error {
+	if o.given {
+		return errTwice
+	}
+	o.given = true
+	return o.Value.Set(text)
+}
+
+// onlyOnce lets a flag be given once, unless its values add up.
+func onlyOnce(f *pflag.Flag) {
+	if _, many := f.Value.(pflag.SliceValue); many {
+		return
+	}
+	f.Value = &once{Value: f.Value}
+	if f.DefValue == "0s" { // pflag knows the zero of its own values only, and would show this one
+		f.DefValue = "0"
 	}
 }
 
@@ -113,7 +143,11 @@ func flagError(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w%s", err, suggest.DidYouMean("--"+unknown.GetSpecifiedName(), known))}
 	}
 	var invalid *pflag.InvalidValueError
-	if errors.As(err, &invalid) {
+	errors.As(err, &invalid)
+	switch {
+	case errors.Is(err, errTwice) && invalid != nil:
+		return usagef("--%s %w", invalid.GetFlag().Name, errTwice)
+	case invalid != nil:
 		return usageError{invalidValue(invalid)}
 	}
 	return usageError{err}
