@@ -85,8 +85,8 @@ type RetryOptions struct {
 	Args any
 	// Version of the other arguments, not without them. Defaults to the same.
 	Version int
-	// Run is the run that is known to have failed or to have been cancelled. When the job has run since, the retry answers
-	// [CodeStaleRun], so that one whose outcome is unknown may be repeated. Defaults to any.
+	// Run is the run that is known to have failed or to have been cancelled. When it is not the job's newest, since the job has run
+	// again, the retry answers [CodeStaleRun], so that one whose outcome is unknown may be repeated. Defaults to any.
 	Run int64
 }
 
@@ -199,7 +199,7 @@ func one(answers []SettleAnswer, err error, what string, id ID) error {
 	case CodeWrongState:
 		e.Message = fmt.Sprintf("%s job %s: not possible, the job is %s", what, id, a.State)
 	case CodeStaleRun:
-		e.Message = fmt.Sprintf("%s job %s: it has run since", what, id)
+		e.Message = fmt.Sprintf("%s job %s: the run that was named is not its newest", what, id)
 	case CodePinned:
 		e.Message = fmt.Sprintf("%s job %s: its parent, which has not succeeded, needs the result (delete the parent first)", what, id)
 	case CodeUniqueConflict:

@@ -206,8 +206,8 @@ func badBodies(kind string) []input {
 			{name: "huge", body: `"` + huge + `"`, status: 413, code: "too_large", field: "body"},
 			{name: "two keys", body: "1", headers: []string{"Idempotency-Key: a", "Idempotency-Key: b"}, status: 400, code: "malformed", field: "Idempotency-Key"},
 			{name: "empty key", body: "1", headers: []string{`Idempotency-Key: ""`}, status: 400, code: "malformed", field: "Idempotency-Key"},
-			{name: "huge key", body: "1", headers: []string{"Idempotency-Key: " + strings.Repeat("k", 3000)}, status: 413, code: "too_large", field: "idempotency_key"},
-			{name: "key that is no UTF-8", body: "1", headers: []string{"Idempotency-Key: \xff"}, status: 422, code: "invalid", field: "idempotency_key"},
+			{name: "huge key", body: "1", headers: []string{"Idempotency-Key: " + strings.Repeat("k", 3000)}, status: 413, code: "too_large", field: "Idempotency-Key"},
+			{name: "key that is no UTF-8", body: "1", headers: []string{"Idempotency-Key: \xff"}, status: 422, code: "invalid", field: "Idempotency-Key"},
 		}
 	}
 	const good = `{"task":"echo","args":1}` + "\n"

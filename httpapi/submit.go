@@ -17,33 +17,62 @@ import (
 
 // submitOne submits a job of the task in the path; the body is its argument.
 func submitOne(ctx context.Context, r *request, args raw) (*answer, error) {
+	s, err := submitTask(ctx, r, args)
+	if err != nil {
+		return nil, asParameter(err)
+	}
+	return r.submitted(s)
+}
+
+// asParameter names what the caller of a call for one job gave: a line of a batch has a list of tags, and its key.
+func asParameter(err error) error {
+	var e *godwit.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	named := *e
+	switch said, _, _ := strings.Cut(e.Message, `"`); { // what is quoted is the caller's own
+	case e.Field == "tags":
+		named.Field = "tag"
+	case e.Field == "idempotency_key":
+		named.Field = headerIdempotencyKey
+	case e.Field == "idempotency_for":
+		named.Message = strings.ReplaceAll(said, "idempotency_key", headerIdempotencyKey) + e.Message[len(said):]
+	default:
+		return err
+	}
+	return &named
+}
+
+// submitTask makes the job.
+func submitTask(ctx context.Context, r *request, args raw) (s godwit.SubmitAnswer, err error) {
 	task := r.PathValue("task")
 	in, err := fromParams(r.params, task, args)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	if in.IdempotencyKey, err = idempotencyKey(r.Header); err != nil {
-		return nil, err
+		return s, err
 	}
 	if !utf8.Valid(args) {
-		return nil, malformed("body", "must be UTF-8")
+		return s, malformed("body", "must be UTF-8")
 	}
 	if !json.Valid(args) {
-		return nil, malformed("body", "must be the task's argument in JSON, got %s (null for a task without an argument)", quoteShort(string(args)))
+		return s, malformed("body", "must be the task's argument in JSON, got %s (null for a task without an argument)", quoteShort(string(args)))
 	}
 	if err := r.s.client.CheckTask(ctx, task); err != nil {
-		return nil, err
+		return s, err
 	}
 	in.Headers = withTrace(nil, r.Header)
 	sub, err := submissionOf(r.s.client, in)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	answers, err := r.s.client.SubmitAll(ctx, []godwit.Submission{sub})
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	return r.submitted(answers[0])
+	return answers[0], nil
 }
 
 // submitted answers a submission: 202, or 200 with the finished job if that was waited for.

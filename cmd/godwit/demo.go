@@ -87,7 +87,7 @@ func (f *demoFlags) check() error {
 	case f.report == "":
 		return errors.New("--report must name a file")
 	}
-	if err := f.checkListen(); err != nil {
+	if err := f.checkAsServed(); err != nil {
 		return err
 	}
 	if info, err := os.Stat(filepath.Dir(f.report)); err != nil || !info.IsDir() {
@@ -104,9 +104,10 @@ func (f *demoFlags) args() demo.ReportArgs {
 	return demo.ReportArgs{Ledger: demo.LedgerOf(f.report), Pace: f.pace}
 }
 
-// checkListen refuses the addresses that godwit serve refuses.
-func (f *demoFlags) checkListen() error {
+// checkAsServed refuses the databases and addresses that godwit serve refuses.
+func (f *demoFlags) checkAsServed() error {
 	_, err := config.Load(config.Sources{Listens: true, Flags: []config.Flag{
+		{Name: "--db", Key: "db", Value: f.db},
 		{Name: "--listen", Key: "listen", Value: f.listen},
 		{Name: "--insecure-listen", Key: "insecure_listen", Value: strconv.FormatBool(f.open)},
 	}})
@@ -122,7 +123,7 @@ func runDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 	}()
 	store, err := openPatiently(ctx, f.db, say.waitsForDatabase)
 	if err != nil {
-		return err
+		return failure{ofDatabase("--db", err), codeOf(err)}
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	c, err := godwit.New(store, godwit.Config{

@@ -341,7 +341,11 @@ func TestCommandLine(t *testing.T) {
 		{"report nowhere", []string{"demo", "--report", "no/such/folder/x.md"}, exitUsage, "--report must be in a folder that exists", ""},
 		{"report that is a folder", []string{"demo", "--report", "."}, exitUsage, "--report must name a file that can be written, beside its ledger: write .: is there, and is no regular file", ""},
 		{"too many arguments", []string{"demo", "now"}, exitUsage, "now", ""},
-		{"unknown database", []string{"demo", "--db", "oracle:x"}, exitFailed, "oracle", ""},
+		{"unknown database", []string{"demo", "--db", "oracle:x"}, exitUsage, `--db has the scheme "oracle"`, ""},
+		{"database that is no URL", []string{"demo", "--db", "foo"}, exitUsage, `--db must be a URL such as sqlite:app.db, got "foo"`, ""},
+		{"PostgreSQL that is no URL", []string{"demo", "--db", "postgres://:x"}, exitUsage, "--db must be a URL such as postgres://", ""},
+		{"server that is no URL", []string{"job", "list", "--server", "foo"}, exitUsage, `godwit: --server must be a URL such as http://127.0.0.1:8080, got "foo"`, ""},
+		{"token of two lines", []string{"job", "list", "--token", "a\nb"}, exitUsage, "godwit: --token must be one line", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
