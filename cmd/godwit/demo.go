@@ -56,7 +56,7 @@ goes on with a report that is not finished, and writes it to the --report of thi
 new one is made.`,
 		Example: `  godwit demo
   godwit demo --kill-at 40; godwit demo     # killed by itself as by kill -9, and resumed`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
 				return usageError{err}

@@ -69,7 +69,7 @@ func newJobList() *cobra.Command {
 more, the flag that goes on is told on the error stream.`,
 		Example: `  godwit job list --state failed --task mail.send
   godwit job list --all --output json | jq -r .id`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	f.bind(cmd)
 	filter.bind(cmd, f)

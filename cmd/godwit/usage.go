@@ -17,7 +17,7 @@ import (
 func checkUsage(cmd *cobra.Command) {
 	check := cmd.Args
 	if check == nil {
-		check = knownCommand
+		check = noArgs
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		err := refuseEmpty(cmd)
@@ -94,8 +94,8 @@ func isEmpty(v pflag.Value) bool {
 	return v.String() == ""
 }
 
-// knownCommand refuses any argument of a command that takes none but the name of another.
-func knownCommand(cmd *cobra.Command, args []string) error {
+// noArgs refuses any argument of a command that takes none but, if it has commands below it, the name of one.
+func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
@@ -106,20 +106,26 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if len(known) == 0 {
-		return cobra.NoArgs(cmd, args)
+		return fmt.Errorf("%s takes no arguments, got %s", cmd.CommandPath(), quoteShort(args[0]))
 	}
 	hint := suggest.DidYouMean(args[0], known)
-	if hint == "" {
+	if hint == "" || cmd.Name() == completionCommand { // another shell is not meant by any name that is like it
 		hint = " (known: " + strings.Join(known, ", ") + ")"
 	}
 	return fmt.Errorf("%s has no command %s%s", cmd.CommandPath(), quoteShort(args[0]), hint)
 }
 
+const completionCommand = "completion"
+
 // refuseOtherShells makes completion a group like the others: a shell that it does not know is an error.
 func refuseOtherShells(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
-		if cmd.Name() == "completion" {
-			cmd.Args, cmd.RunE = nil, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		if cmd.Name() != completionCommand {
+			continue
+		}
+		cmd.Args, cmd.RunE = noArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		for _, shell := range cmd.Commands() {
+			shell.Args = noArgs
 		}
 	}
 }
