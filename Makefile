@@ -84,6 +84,10 @@ differential: ## one seeded stream of OPS operations through every store, compar
 crash: ## kill the program ROUNDS times, stop it, take its power away; print the figures
 	$(GO) test ./internal/crash -run '^TestCrash$$' -v -timeout=60m -rounds=$(ROUNDS)
 
+.PHONY: cold
+cold: ## how long it takes from `git clone` to the first result with nothing in the caches of Go; downloads the modules
+	sh internal/demo/cold.sh
+
 .PHONY: microbench
 microbench: ## the Go benchmarks that match BENCH
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)

@@ -19,12 +19,10 @@ func (c *Client) Get(ctx context.Context, id ID) (Job, error) {
 	return answers[0].Job, nil
 }
 
-// List reads a page of jobs, newest first, without arguments and results.
+// List reads a page of jobs, newest first, without arguments and results. A name or a tag that no job can have is refused as it is by
+// a submission: it selects nothing by mistake.
 func (c *Client) List(ctx context.Context, f ListFilter) (ListAnswer, error) {
-	if f.Limit < 0 || f.Limit > PageMax {
-		return ListAnswer{}, invalid("limit", "must be from 1 to %d, got %d", PageMax, f.Limit)
-	}
-	if err := checkOneOf("state", f.State, States()...); err != nil {
+	if err := f.check(); err != nil {
 		return ListAnswer{}, err
 	}
 	return c.store.List(ctx, f)
@@ -87,8 +85,8 @@ type RetryOptions struct {
 	Args any
 	// Version of the other arguments, not without them. Defaults to the same.
 	Version int
-	// Run is the run that is known to have failed or to have been cancelled. When the job has run since, the retry answers
-	// [CodeStaleRun], so that one whose outcome is unknown may be repeated. Defaults to any.
+	// Run is the run that is known to have failed or to have been cancelled. When it is not the job's newest, since the job has run
+	// again, the retry answers [CodeStaleRun], so that one whose outcome is unknown may be repeated. Defaults to any.
 	Run int64
 }
 
@@ -201,7 +199,7 @@ func one(answers []SettleAnswer, err error, what string, id ID) error {
 	case CodeWrongState:
 		e.Message = fmt.Sprintf("%s job %s: not possible, the job is %s", what, id, a.State)
 	case CodeStaleRun:
-		e.Message = fmt.Sprintf("%s job %s: it has run since", what, id)
+		e.Message = fmt.Sprintf("%s job %s: the run that was named is not its newest", what, id)
 	case CodePinned:
 		e.Message = fmt.Sprintf("%s job %s: its parent, which has not succeeded, needs the result (delete the parent first)", what, id)
 	case CodeUniqueConflict:

@@ -214,5 +214,26 @@ func checkLabels(o SubmitOptions) error {
 	return checkText("name", o.Name, NameMax)
 }
 
+// check checks a filter by the rules for what it selects by, so that every store answers it alike.
+func (f *ListFilter) check() error {
+	if f.Limit < 0 || f.Limit > PageMax {
+		return invalid("limit", "must be from 1 to %d, got %d", PageMax, f.Limit)
+	}
+	if err := checkOneOf("state", f.State, States()...); err != nil {
+		return err
+	}
+	if f.Queue != "" {
+		if err := checkName("queue", f.Queue); err != nil {
+			return err
+		}
+	}
+	if f.Task != "" {
+		if err := checkName("task", f.Task); err != nil {
+			return err
+		}
+	}
+	return checkText("tag", f.Tag, TagMax)
+}
+
 // validUTF8 replaces what is not UTF-8, so that every store and every JSON form can hold the text.
 func validUTF8(s string) string { return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "?"), "?") }

@@ -143,5 +143,5 @@ func (r *run) logFailure(v verdict, err error) {
 		level = r.w.c.log.Info
 	}
 	level("godwit: run failed", "task", r.job.Task, "job", r.job.ID, "run", r.job.Run, "attempt", r.job.Attempt,
-		"outcome", v.outcome, "code", v.failure.Code, "err", err)
+		"outcome", v.outcome, "code", v.failure.Code, "err", cut(err.Error(), MessageMax))
 }

@@ -196,7 +196,7 @@ func explainWorkers(j *Job, sessions []SessionInfo, known []string) (r Reason, o
 	case knowsVersion:
 		return Reason{
 			ReasonKind(HeldUnservedQueue), fmt.Sprintf("no live worker that knows task %q serves queue %q", j.Task, j.Queue),
-			"add the queue to the worker's Config.Queues",
+			"add the queue to those of a worker: Config.Queues in Go, --queues or the key queues of godwit serve and godwit worker",
 		}, true
 	case knowsTask:
 		return Reason{

@@ -57,6 +57,38 @@ func TestBadSubmissionsAreRefusedAtTheDoor(t *testing.T) {
 	}
 }
 
+// What no job can have is refused in a filter too: a store would answer that there is none, or fail in its own words.
+func TestBadFiltersAreRefusedAtTheDoor(t *testing.T) {
+	t.Parallel()
+	b := setup(t, godwit.Config{})
+	long := strings.Repeat("x", 20_000)
+	for name, c := range map[string]struct {
+		f     godwit.ListFilter
+		code  godwit.Code
+		field string
+		words string
+	}{
+		"odd queue":               {godwit.ListFilter{Queue: "a b"}, godwit.CodeInvalid, "queue", "letters"},
+		"long queue":              {godwit.ListFilter{Queue: long}, godwit.CodeTooLarge, "queue", "at most 128"},
+		"odd task":                {godwit.ListFilter{Task: "\xff"}, godwit.CodeInvalid, "task", "letters"},
+		"long task":               {godwit.ListFilter{Task: long}, godwit.CodeTooLarge, "task", "at most 128"},
+		"long tag":                {godwit.ListFilter{Tag: long}, godwit.CodeTooLarge, "tag", "at most 128"},
+		"tag with a zero byte":    {godwit.ListFilter{Tag: "a\x00"}, godwit.CodeInvalid, "tag", "zero byte"},
+		"tag that is no text":     {godwit.ListFilter{Tag: "\xff"}, godwit.CodeInvalid, "tag", "UTF-8"},
+		"state that there is not": {godwit.ListFilter{State: "don"}, godwit.CodeInvalid, "state", "must be one of"},
+		"many at a time":          {godwit.ListFilter{Limit: godwit.PageMax + 1}, godwit.CodeInvalid, "limit", "from 1 to 1000"},
+	} {
+		_, err := b.List(t.Context(), c.f)
+		var e *godwit.Error
+		if !errors.As(err, &e) || e.Code != c.code || e.Field != c.field || !strings.Contains(e.Message, c.words) {
+			t.Errorf("%s: got %v, want %s about %s: %s", name, err, c.code, c.field, c.words)
+		}
+	}
+	if _, err := b.List(t.Context(), godwit.ListFilter{Queue: "default", Task: "test.double", Tag: "any text, é"}); err != nil {
+		t.Errorf("a good filter: %v", err)
+	}
+}
+
 func TestBadArgumentsAreRefusedAtTheDoor(t *testing.T) {
 	t.Parallel()
 	b := setup(t, godwit.Config{})

@@ -59,12 +59,15 @@ func TestErrorsOfHandlersEndTheRun(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				j, _ := once(t, godwit.Policy{MaxAttempts: 2, Timeout: time.Minute}, c.fn)
+				j, b := once(t, godwit.Policy{MaxAttempts: 2, Timeout: time.Minute}, c.fn)
 				if j.State != godwit.StateFailed || j.Attempt != c.attempts || j.Failure.Code != c.code {
 					t.Errorf("got %s after %d attempts: %v, want %d and %s", j.State, j.Attempt, j.Failure, c.attempts, c.code)
 				}
 				if !strings.Contains(j.Failure.Message, c.message) || len(j.Failure.Message) > godwit.MessageMax {
 					t.Errorf("got message of %d bytes %.100q, want %q in it", len(j.Failure.Message), j.Failure.Message, c.message)
+				}
+				if n := len(b.log.String()); n > 3*godwit.MessageMax {
+					t.Errorf("two attempts logged %d bytes", n)
 				}
 				if hasStack := strings.Contains(j.Failure.Stack, "verdict_test.go"); hasStack != (c.code == godwit.CodePanic && name != "so is runtime.Goexit") && c.code != godwit.CodePanic {
 					t.Errorf("got stack %q", j.Failure.Stack)

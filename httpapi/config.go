@@ -32,6 +32,7 @@ const (
 	itemsPageBytes        = 8 << 20          // of a page of items, after which it ends
 	emptyBytesMax         = 4 << 10          // of a body where none is needed
 	bodyBytesMin          = 512              // of the memory for a body, which grows with it
+	lineBytesMin          = 4 << 10          // ... for the lines of one
 	writeTimeout          = 30 * time.Second // for an answer to be taken, and
 	writeTimeoutPerMiB    = 10 * time.Second // for each MiB of it
 )

@@ -150,10 +150,13 @@ func describe(t reflect.Type) string {
 	case reflect.Map:
 		return "an object of strings"
 	case reflect.Slice:
+		if t.Elem() == idType {
+			return "a list of UUIDs such as 0190a6f2-7b3c-7def-8123-456789abcdef"
+		}
 		return "a list of strings"
 	case reflect.Bool:
 		return "true or false"
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		return "a whole number"
 	}
 	return "a string"

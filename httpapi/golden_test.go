@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "write what is answered into the scripts")
 
 // A script is a list of exchanges, each with a title after "###", a request, and after "<<<" what is answered. Ids are numbered
-// as they come up; {{id1}} stands for the first in requests too, {{etag}} for the newest tag. "@2s" before a request lets that time
+// as they come up; {{id1}} stands for the first in requests too, {{etag}} for the newest tag, {{tomorrow}} for a time. "@2s" before a request lets that time
 // pass. Time is virtual.
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -71,39 +71,62 @@ func play(t *testing.T, b bundle, script string) string {
 
 func (p *player) answer(t *testing.T, b bundle, request string) string {
 	t.Helper()
+	q := p.read(t, request)
+	if q.pause > 0 {
+		<-time.After(q.pause)
+	}
+	synctest.Wait()
+	w := b.send(t.Context(), q.method, q.target, q.body, q.headers...)
+	return p.show(t, w.Code, w.Header(), w.Body.Bytes())
+}
+
+// asked is a request of a script.
+type asked struct {
+	pause          time.Duration
+	method, target string
+	headers        []string
+	body           string
+}
+
+func (p *player) read(t *testing.T, request string) (q asked) {
+	t.Helper()
 	request, body, _ := strings.Cut(p.fill(request), "\n\n")
 	lines := strings.Split(strings.TrimSpace(request), "\n")[1:] // without the title
 	if pause, found := strings.CutPrefix(lines[0], "@"); found {
-		d, err := time.ParseDuration(pause)
-		if err != nil {
+		var err error
+		if q.pause, err = time.ParseDuration(pause); err != nil {
 			t.Fatal(err)
 		}
-		<-time.After(d)
 		lines = lines[1:]
 	}
-	synctest.Wait()
-	method, target, _ := strings.Cut(lines[0], " ")
-	w := b.send(t.Context(), method, target, strings.TrimSpace(body), lines[1:]...)
-	if tag := w.Header().Get("ETag"); tag != "" {
+	q.method, q.target, _ = strings.Cut(lines[0], " ")
+	q.headers, q.body = lines[1:], strings.TrimSpace(body)
+	return q
+}
+
+// show gives an answer as a script has it.
+func (p *player) show(t *testing.T, status int, header http.Header, body []byte) string {
+	t.Helper()
+	if tag := header.Get("ETag"); tag != "" {
 		p.etag = tag
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "%d %s\n", w.Code, http.StatusText(w.Code))
+	fmt.Fprintf(&out, "%d %s\n", status, http.StatusText(status))
 	var names []string
-	for name := range w.Header() {
-		if name == "Content-Length" { // differs with the times
+	for name := range header {
+		if name == "Content-Length" || name == "Date" { // they differ with the times
 			continue
 		}
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		fmt.Fprintf(&out, "%s: %s\n", name, strings.Join(w.Header()[name], ", "))
+		fmt.Fprintf(&out, "%s: %s\n", name, strings.Join(header[name], ", "))
 	}
-	if w.Body.Len() > 0 {
+	if len(body) > 0 {
 		var pretty bytes.Buffer
-		if err := json.Indent(&pretty, w.Body.Bytes(), "", "  "); err != nil {
-			t.Errorf("%s: answered what is no JSON: %s", lines[0], w.Body)
+		if err := json.Indent(&pretty, body, "", "  "); err != nil {
+			t.Errorf("answered what is no JSON: %s", body)
 		}
 		out.WriteString("\n" + strings.TrimSpace(pretty.String()) + "\n")
 	}
@@ -117,6 +140,7 @@ var (
 	host    = regexp.MustCompile(`"host": ".*"`)
 	pid     = regexp.MustCompile(`"pid": \d+`)
 	tags    = regexp.MustCompile(`"[0-9a-f]{24}"`)
+	ages    = regexp.MustCompile(`\n *"oldest_age_seconds": [0-9.]+,`) // left out when it is zero, as in virtual time
 )
 
 func (p *player) mask(s string) string {
@@ -129,6 +153,7 @@ func (p *player) mask(s string) string {
 		}
 		return fmt.Sprintf("{{id%d}}", i+1)
 	})
+	s = ages.ReplaceAllString(s, "")
 	s = stamps.ReplaceAllString(s, "{{time}}")
 	s = host.ReplaceAllString(s, `"host": "{{host}}"`)
 	s = pid.ReplaceAllString(s, `"pid": 1`)
@@ -140,6 +165,7 @@ func (p *player) fill(s string) string {
 		s = strings.ReplaceAll(s, fmt.Sprintf("{{id%d}}", i+1), id)
 	}
 	s = strings.ReplaceAll(s, "{{newid}}", godwit.NewID().String())
+	s = strings.ReplaceAll(s, "{{tomorrow}}", time.Now().AddDate(0, 0, 1).UTC().Format(time.RFC3339))
 	return strings.ReplaceAll(s, "{{etag}}", p.etag)
 }
 

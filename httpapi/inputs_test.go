@@ -120,6 +120,9 @@ func inputsOf(pattern string, params []string, expired godwit.ID) []input {
 			found = append(found, input{name: "bad " + p, target: good + "?" + with + p + "=" + bad, body: objectFor(pattern), status: 422, code: "invalid", field: p})
 		}
 	}
+	if slices.Contains(params, "parent") { // it selects
+		found = append(found, badFilters(good)...)
+	}
 	switch m := placeholder.FindStringSubmatch(path); {
 	case m == nil:
 	case m[1] == "id":
@@ -137,6 +140,23 @@ func inputsOf(pattern string, params []string, expired godwit.ID) []input {
 	for _, in := range badBodies(bodies[pattern]) {
 		in.target = good
 		found = append(found, in)
+	}
+	return found
+}
+
+// badFilters are filters that no job can be selected by.
+func badFilters(target string) []input {
+	long := strings.Repeat("x", 20_000)
+	found := []input{
+		{name: "tag with a zero byte", target: target + "?tag=%00", status: 422, code: "invalid", field: "tag"},
+		{name: "tag that is no UTF-8", target: target + "?tag=%ff", status: 422, code: "invalid", field: "tag"},
+		{name: "huge tag", target: target + "?tag=" + long, status: 413, code: "too_large", field: "tag"},
+	}
+	for _, name := range []string{"queue", "task"} {
+		found = append(found,
+			input{name: "space in a " + name, target: target + "?" + name + "=a%20b", status: 422, code: "invalid", field: name},
+			input{name: "zero byte in a " + name, target: target + "?" + name + "=%00", status: 422, code: "invalid", field: name},
+			input{name: "huge " + name, target: target + "?" + name + "=" + long, status: 413, code: "too_large", field: name})
 	}
 	return found
 }
@@ -186,8 +206,8 @@ func badBodies(kind string) []input {
 			{name: "huge", body: `"` + huge + `"`, status: 413, code: "too_large", field: "body"},
 			{name: "two keys", body: "1", headers: []string{"Idempotency-Key: a", "Idempotency-Key: b"}, status: 400, code: "malformed", field: "Idempotency-Key"},
 			{name: "empty key", body: "1", headers: []string{`Idempotency-Key: ""`}, status: 400, code: "malformed", field: "Idempotency-Key"},
-			{name: "huge key", body: "1", headers: []string{"Idempotency-Key: " + strings.Repeat("k", 3000)}, status: 413, code: "too_large", field: "idempotency_key"},
-			{name: "key that is no UTF-8", body: "1", headers: []string{"Idempotency-Key: \xff"}, status: 422, code: "invalid", field: "idempotency_key"},
+			{name: "huge key", body: "1", headers: []string{"Idempotency-Key: " + strings.Repeat("k", 3000)}, status: 413, code: "too_large", field: "Idempotency-Key"},
+			{name: "key that is no UTF-8", body: "1", headers: []string{"Idempotency-Key: \xff"}, status: 422, code: "invalid", field: "Idempotency-Key"},
 		}
 	}
 	const good = `{"task":"echo","args":1}` + "\n"

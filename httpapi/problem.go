@@ -87,17 +87,19 @@ func StatusOf(code godwit.Code) int {
 	return http.StatusInternalServerError
 }
 
+// uniqueOptions spells the options of uniqueness as the API does.
+var uniqueOptions = strings.NewReplacer("unique.key", "unique_key", "unique.by_args", "unique_by_args",
+	"unique.scope", "unique_scope", "unique.while", "unique_while", "unique.on_clash", "unique_on_clash")
+
 // problemOf makes a problem of an error. Causes of a server's faults are not shown.
 func problemOf(err error) *wire.Problem {
 	code, field, detail := CodeInternal, "", "internal error (the server has logged it)"
 	var e *godwit.Error
 	switch {
 	case errors.As(err, &e):
-		code, field, detail = e.Code, e.Field, err.Error()
-		if group, rest, found := strings.Cut(field, "."); found && group == "unique" { // as the API spells its options
-			field = group + "_" + rest
-			detail = strings.Replace(detail, e.Field, field, 1)
-		}
+		code, field, detail = e.Code, uniqueOptions.Replace(e.Field), err.Error()
+		said, _, _ := strings.Cut(detail, `"`) // what is quoted is the caller's own
+		detail = uniqueOptions.Replace(said) + detail[len(said):]
 		if code == godwit.CodeUniqueConflict {
 			detail = strings.Replace(detail, "use ClashExisting", "submit with unique_on_clash existing", 1)
 		}

@@ -75,6 +75,15 @@ func TestTheProgram(t *testing.T) {
 		t.Parallel()
 		start(t, program).playDocument(t)
 	})
+	t.Run("answers the scripts as the handler does", func(t *testing.T) {
+		t.Parallel()
+		for _, name := range []string{"jobs", "parts", "problems"} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				start(t, program, "--queues", "default=8,mail=8").playScript(t, "testdata/"+name+".http")
+			})
+		}
+	})
 	t.Run("withstands bad connections", func(t *testing.T) {
 		t.Parallel()
 		start(t, program).badConnections(t)

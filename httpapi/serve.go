@@ -41,8 +41,8 @@ type none struct{}
 // raw is an input that is taken as it comes, in JSON, at most an argument's size.
 type raw json.RawMessage
 
-// stream is an input that the call reads by itself.
-type stream struct{ io.Reader }
+// stream is an input that the call reads by itself, line by line.
+type stream struct{ *lineReader }
 
 // call does one call of the API.
 type call[In any] func(context.Context, *request, In) (*answer, error)
@@ -197,8 +197,8 @@ func (r *request) read(in any) error {
 		}
 		return err
 	case *stream:
-		body, err := r.bounded(BatchRequestBytesMax)
-		in.Reader = body
+		var err error
+		in.lineReader, err = r.lines(BatchRequestBytesMax)
 		return err
 	case *raw:
 		data, err := r.readAll(godwit.PayloadMax)
@@ -254,28 +254,6 @@ func (r *request) refuseLong(bound int64) error {
 		return bodyError(&http.MaxBytesError{Limit: bound})
 	}
 	return nil
-}
-
-// bounded gives a body that is read part by part. It ends with an error at the bound, or when bodies of all requests together are over
-// theirs.
-func (r *request) bounded(bound int64) (io.Reader, error) {
-	if err := r.refuseLong(bound); err != nil {
-		return nil, err
-	}
-	return &countedBody{r: r, body: http.MaxBytesReader(r.w, r.Body, bound)}, nil
-}
-
-type countedBody struct {
-	r    *request
-	body io.Reader
-}
-
-func (b *countedBody) Read(p []byte) (int, error) {
-	n, err := b.body.Read(p)
-	if full := b.r.hold(int64(n)); full != nil {
-		return n, full
-	}
-	return n, err
 }
 
 // hold counts bytes that the request holds in memory, and refuses those that are too many.

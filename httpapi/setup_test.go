@@ -13,20 +13,21 @@ import (
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/httpapi"
+	"github.com/godwit-go/godwit/internal/builtin"
 	"github.com/godwit-go/godwit/internal/model"
 )
 
 var (
 	quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
-	echo   = godwit.NewTask[json.RawMessage, json.RawMessage]("echo", godwit.Policy{})
+	echo   = builtin.Echo
 	broken = godwit.NewTask[string, string]("broken", godwit.Policy{})
 	block  = godwit.NewTask[int, int]("block", godwit.Policy{})
 	family = godwit.NewTask[int, int]("family", godwit.Policy{})
 	talk   = godwit.NewTask[int, int]("talk", godwit.Policy{})
 )
 
-// bundle is a handler with its client, which runs the tasks above.
+// bundle is a handler with its client, which runs the tasks of the binary and those above.
 type bundle struct {
 	http.Handler
 	client *godwit.Client
@@ -46,7 +47,7 @@ func setupOn(t *testing.T, store godwit.Store, config httpapi.Config) bundle {
 		t.Fatal(err)
 	}
 	b := bundle{client: c, open: make(chan struct{})}
-	godwit.Handle(c, echo, func(_ context.Context, v json.RawMessage) (json.RawMessage, error) { return v, nil })
+	builtin.Handle(c)
 	godwit.Handle(c, broken, func(_ context.Context, why string) (string, error) { return "", godwit.Permanent(errors.New(why)) })
 	godwit.Handle(c, block, func(ctx context.Context, n int) (int, error) {
 		select {

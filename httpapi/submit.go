@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -18,33 +17,62 @@ import (
 
 // submitOne submits a job of the task in the path; the body is its argument.
 func submitOne(ctx context.Context, r *request, args raw) (*answer, error) {
+	s, err := submitTask(ctx, r, args)
+	if err != nil {
+		return nil, asParameter(err)
+	}
+	return r.submitted(s)
+}
+
+// asParameter names what the caller of a call for one job gave: a line of a batch has a list of tags, and its key.
+func asParameter(err error) error {
+	var e *godwit.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	named := *e
+	switch said, _, _ := strings.Cut(e.Message, `"`); { // what is quoted is the caller's own
+	case e.Field == "tags":
+		named.Field = "tag"
+	case e.Field == "idempotency_key":
+		named.Field = headerIdempotencyKey
+	case e.Field == "idempotency_for":
+		named.Message = strings.ReplaceAll(said, "idempotency_key", headerIdempotencyKey) + e.Message[len(said):]
+	default:
+		return err
+	}
+	return &named
+}
+
+// submitTask makes the job.
+func submitTask(ctx context.Context, r *request, args raw) (s godwit.SubmitAnswer, err error) {
 	task := r.PathValue("task")
 	in, err := fromParams(r.params, task, args)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	if in.IdempotencyKey, err = idempotencyKey(r.Header); err != nil {
-		return nil, err
+		return s, err
 	}
 	if !utf8.Valid(args) {
-		return nil, malformed("body", "must be UTF-8")
+		return s, malformed("body", "must be UTF-8")
 	}
 	if !json.Valid(args) {
-		return nil, malformed("body", "must be the task's argument in JSON, got %s (null for a task without an argument)", quoteShort(string(args)))
+		return s, malformed("body", "must be the task's argument in JSON, got %s (null for a task without an argument)", quoteShort(string(args)))
 	}
 	if err := r.s.client.CheckTask(ctx, task); err != nil {
-		return nil, err
+		return s, err
 	}
 	in.Headers = withTrace(nil, r.Header)
 	sub, err := submissionOf(r.s.client, in)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	answers, err := r.s.client.SubmitAll(ctx, []godwit.Submission{sub})
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	return r.submitted(answers[0])
+	return answers[0], nil
 }
 
 // submitted answers a submission: 202, or 200 with the finished job if that was waited for.
@@ -103,16 +131,20 @@ func submitMany(ctx context.Context, r *request, body stream) (*answer, error) {
 }
 
 // readBatch reads the lines one by one, so that a refused batch costs no more than what was read.
-func readBatch(ctx context.Context, r *request, body io.Reader) ([]godwit.Submission, error) {
-	lines := bufio.NewScanner(body)
-	lines.Buffer(make([]byte, 0, 4<<10), BatchLineMax)
+func readBatch(ctx context.Context, r *request, body stream) ([]godwit.Submission, error) {
 	var subs []godwit.Submission
 	checked := map[string]bool{}
-	size, number := 0, 0
-	for lines.Scan() {
-		number++
-		line := bytes.TrimSpace(lines.Bytes())
-		if len(line) == 0 {
+	for size := 0; ; {
+		line, err := body.next()
+		switch {
+		case errors.Is(err, io.EOF) && len(subs) == 0:
+			return nil, invalid("jobs", "must hold a line of JSON for each job, got none")
+		case errors.Is(err, io.EOF):
+			return subs, nil
+		case err != nil:
+			return nil, err
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
 		if len(subs) == godwit.BatchMax {
@@ -120,23 +152,13 @@ func readBatch(ctx context.Context, r *request, body io.Reader) ([]godwit.Submis
 		}
 		sub, err := readLine(ctx, r, line, checked)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", number, err)
+			return nil, fmt.Errorf("line %d: %w", body.number, err)
 		}
 		if size += len(sub.Args.Data); size > godwit.BatchBytesMax {
 			return nil, tooLarge("args", "of one call must be at most %d bytes together (submit in several calls)", godwit.BatchBytesMax)
 		}
 		subs = append(subs, sub)
 	}
-	if err := lines.Err(); err != nil {
-		if errors.Is(err, bufio.ErrTooLong) {
-			return nil, tooLarge("body", "must have lines of at most %d bytes, line %d is longer", BatchLineMax, number+1)
-		}
-		return nil, bodyError(err)
-	}
-	if len(subs) == 0 {
-		return nil, invalid("jobs", "must hold a line of JSON for each job, got none")
-	}
-	return subs, nil
 }
 
 func readLine(ctx context.Context, r *request, line []byte, checked map[string]bool) (godwit.Submission, error) {

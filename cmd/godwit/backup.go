@@ -27,7 +27,7 @@ working with the database meanwhile.
 
 PostgreSQL is backed up with its own pg_dump.`,
 		Example: "  godwit backup --db sqlite:godwit.db --to godwit-2030-01-31.db",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 	}
 	cmd.Flags().StringVar(&f.db, "db", "", "the database `URL`, as sqlite:PATH")
 	cmd.Flags().StringVar(&to, "to", "", "write the copy into this new `FILE`")

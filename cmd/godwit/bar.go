@@ -23,6 +23,7 @@ type bar struct {
 	live   bool
 	up     string // when live: back to the bar from the line below it, where the cursor stays for whatever ends the process
 	tenth  int    // the last one printed, when not live
+	failed int    // the attempt at the report whose failure was printed last
 	killAt int    // months done at which the process kills itself; 0: never
 }
 
@@ -33,6 +34,14 @@ func newBar(out io.Writer, killAt int) *bar {
 func (b *bar) draw(p demo.Progress) {
 	if p.Total == 0 {
 		return
+	}
+	if p.TriedAgain() && p.Attempt > b.failed {
+		b.failed = p.Attempt
+		if b.live { // in the place of the bar, which goes on below
+			fmt.Fprint(b.out, b.up+"\x1b[K")
+			b.up = ""
+		}
+		newTeller(b.out).failed(p)
 	}
 	done := len(p.Finished)
 	text := fmt.Sprintf("%3d of %d months, %d failed once", done, p.Total, p.Retried)

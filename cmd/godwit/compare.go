@@ -48,7 +48,7 @@ was done once and every result arrived, and fails otherwise. By default the clie
   godwit demo compare --timeout 2s    # less than the load needs
   godwit demo compare --requests 500 --work 50ms --workers 8 --svg compare.svg
   godwit demo compare -o json | jq '.ways[] | {way, response: .response_p99_ms.median}'`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
 				return usageError{err}
@@ -168,7 +168,7 @@ func compareTeller(c compare.Config, errOut io.Writer) func(way compare.Way, rou
 	if isTerminal(errOut) {
 		before, after = "\r", "\x1b[K"
 	}
-	fmt.Fprintf(errOut, "%d requests, %s of work each, %d at a time, %d rounds: about %s\n", c.Requests, c.Work, c.Workers, c.Repeat,
+	fmt.Fprintf(errOut, "%d requests, %s of work each, %d at a time, %s: about %s\n", c.Requests, c.Work, c.Workers, roundsOf(c.Repeat),
 		c.Estimate().Round(time.Second))
 	return func(way compare.Way, round, of int) {
 		if round == 0 {
@@ -177,4 +177,11 @@ func compareTeller(c compare.Config, errOut io.Writer) func(way compare.Way, rou
 		}
 		fmt.Fprintf(errOut, "%s%s, round %d of %d%s", before, way, round, of, after)
 	}
+}
+
+func roundsOf(n int) string {
+	if n == 1 {
+		return "1 round"
+	}
+	return fmt.Sprintf("%d rounds", n)
 }

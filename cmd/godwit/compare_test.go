@@ -24,6 +24,9 @@ func TestDemoCompareMeasures(t *testing.T) {
 			t.Errorf("the output lacks %q:\n%s", want, &stdout)
 		}
 	}
+	if !strings.Contains(stderr.String(), "4 at a time, 1 round: about ") {
+		t.Errorf("it told:\n%s", &stderr)
+	}
 	if svg, err := os.ReadFile(filepath.Join(dir, "plot.svg")); err != nil || !bytes.HasPrefix(svg, []byte("<svg ")) {
 		t.Errorf("the plot is %.20q, %v", svg, err)
 	}
@@ -62,7 +65,7 @@ func TestDemoCompareRefusesWhatIsOutOfBounds(t *testing.T) {
 		"--svg must be a file that can be written: open":   "--svg /no/such/folder/a.svg",
 		"--svg must be a file that can be written":         "--svg .",
 		"this would take 15h":                              "--work 1m --workers 2",
-		"unknown command \"now\"":                          "now",
+		"takes no arguments, got \"now\"":                  "now",
 	} {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()

@@ -28,7 +28,7 @@ ready again, or scheduled after a crash delay, with one more crash; a job that w
 All comes in one transaction, which is checked before it is committed: until then nobody sees anything, and a copy that was cut off leaves nothing
 behind and is just started again. Afterwards work with PostgreSQL alone: the file still has the jobs, and they would run in both.`,
 		Example: "  godwit copy --from sqlite:godwit.db --to postgres://godwit@db.internal/app",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 	}
 	cmd.Flags().StringVar(&from, "from", "", "the file to copy, as sqlite:PATH (`URL`)")
 	cmd.Flags().StringVar(&f.db, "to", "", "the database to copy into, as postgres://user@host/database (`URL`)")

@@ -52,10 +52,11 @@ It serves the HTTP API from the start, with the tasks echo, sleep and fail besid
 terminal or not, until a signal ends it; --once ends it with the report. When the port is taken it takes another and says so.
 
 A signal stops it in good order. The exit code is 0 after the report, 130 (SIGINT) or 143 (SIGTERM) before it. Started again it
-goes on with a report that is not finished; one that is stays as it is, and a new one is made.`,
+goes on with a report that is not finished, and writes it to the --report of this start; one that is finished stays as it is, and a
+new one is made.`,
 		Example: `  godwit demo
   godwit demo --kill-at 40; godwit demo     # killed by itself as by kill -9, and resumed`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
 				return usageError{err}
@@ -86,18 +87,27 @@ func (f *demoFlags) check() error {
 	case f.report == "":
 		return errors.New("--report must name a file")
 	}
-	if err := f.checkListen(); err != nil {
+	if err := f.checkAsServed(); err != nil {
 		return err
 	}
 	if info, err := os.Stat(filepath.Dir(f.report)); err != nil || !info.IsDir() {
 		return fmt.Errorf("--report must be in a folder that exists, got %s", f.report)
 	}
+	if err := demo.CheckPath(f.report); err != nil {
+		return fmt.Errorf("--report must name a file that can be written, beside its ledger: %w", err)
+	}
 	return nil
 }
 
-// checkListen refuses the addresses that godwit serve refuses.
-func (f *demoFlags) checkListen() error {
+// args are what the job is asked for when it begins with this start.
+func (f *demoFlags) args() demo.ReportArgs {
+	return demo.ReportArgs{Ledger: demo.LedgerOf(f.report), Pace: f.pace}
+}
+
+// checkAsServed refuses the databases and addresses that godwit serve refuses.
+func (f *demoFlags) checkAsServed() error {
 	_, err := config.Load(config.Sources{Listens: true, Flags: []config.Flag{
+		{Name: "--db", Key: "db", Value: f.db},
 		{Name: "--listen", Key: "listen", Value: f.listen},
 		{Name: "--insecure-listen", Key: "insecure_listen", Value: strconv.FormatBool(f.open)},
 	}})
@@ -113,7 +123,7 @@ func runDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 	}()
 	store, err := openPatiently(ctx, f.db, say.waitsForDatabase)
 	if err != nil {
-		return err
+		return failure{ofDatabase("--db", err), codeOf(err)}
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	c, err := godwit.New(store, godwit.Config{
@@ -128,7 +138,7 @@ func runDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 		return err
 	}
 	builtin.Handle(c)
-	(&demo.Workload{Client: c}).Handle()
+	(&demo.Workload{Client: c, Path: f.report}).Handle()
 	api, err := listenSomewhere(ctx, f.listen, c, say.takesFreePort)
 	if err != nil {
 		return err
@@ -137,7 +147,7 @@ func runDemo(ctx context.Context, f demoFlags, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, serveEnd()) }()
 
 	started := time.Now()
-	promise, err := demo.Submit(ctx, c, demo.ReportArgs{Path: f.report, Pace: f.pace})
+	promise, err := demo.Submit(ctx, c, f.args())
 	if err != nil {
 		return err
 	}

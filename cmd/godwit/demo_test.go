@@ -18,6 +18,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/demo"
 )
 
 // TestMain lets the test binary be the real program, so that it can be killed.
@@ -116,7 +119,7 @@ func TestDemoKilledTwiceFinishesWithoutRepeating(t *testing.T) {
 		t.Fatalf("the third start did not find the unfinished report:\n%s", text)
 	}
 	for _, want := range []string{
-		"It keeps what it was started with: --report godwit-demo.md --pace 100ms.",
+		"It keeps what it was started with: --pace 100ms.",
 		"Resumed " + found[1] + " of 96: 0 of the " + found[1] + " recorded as done were repeated.",
 		"Counted outside the database, in godwit-demo.md.ledger.",
 		"; 19 failed at first and were retried", " were cut off by a kill and ran again from their start", "Seattle  │ 2015",
@@ -234,6 +237,53 @@ func TestDemoWithoutItsLedgerClaimsNothing(t *testing.T) {
 	}
 }
 
+// A report that is begun may be written somewhere else by the next start.
+func TestDemoGoesOnWithAnotherReport(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := startDemo(t, dir, "--pace", "20ms", "--report", "one.md", "--kill-at", "30")
+	s.until(`, by --kill-at`)
+	if err := s.Wait(); s.ProcessState.ExitCode() != -1 {
+		t.Fatalf("the demo ended by itself: %v\n%s", err, s.text.String())
+	}
+	if err := os.Mkdir(filepath.Join(dir, "one.md"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out, err := program(t.Context(), t, dir, "demo", "--once", "--pace", "20ms", "--report", "two.md").CombinedOutput()
+	text := string(out)
+	if err != nil || !strings.Contains(text, "recorded as done were repeated.") || strings.Contains(text, "It keeps what") ||
+		!strings.Contains(text, "Counted outside the database, in one.md.ledger.") || !strings.Contains(text, "The report is in two.md.") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "two.md")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A bar that is full does not say why there is no report: what failed is told once, above it.
+func TestTheBarTellsWhatFailed(t *testing.T) {
+	t.Parallel()
+	for _, live := range []bool{false, true} {
+		var out strings.Builder
+		b := &bar{out: &out, live: live, tenth: -1}
+		p := demo.Progress{Report: godwit.NewID(), State: godwit.StateRunning, Total: 1, Attempt: 1}
+		b.draw(p)
+		p.State, p.Failure = godwit.StateScheduled, &godwit.Failure{Code: godwit.CodeFailed, Message: "no space left"}
+		b.draw(p)
+		b.draw(p)
+		p.State, p.Attempt = godwit.StateRunning, 2
+		b.draw(p)
+		p.State = godwit.StateScheduled
+		b.draw(p)
+		p.Attempt, p.Failure = 3, &godwit.Failure{Code: godwit.CodeCrashed, Message: "killed"}
+		b.draw(p)
+		told := regexp.MustCompile(`The report failed \(attempt (\d)\) and is tried again: no space left`).FindAllStringSubmatch(out.String(), -1)
+		if len(told) != 2 || told[0][1] != "1" || told[1][1] != "2" || strings.Contains(out.String(), "killed") {
+			t.Errorf("live %v: told %v in\n%q", live, told, out.String())
+		}
+	}
+}
+
 // typed types a line into a shell, if there is one with curl; otherwise it makes the request that the line describes.
 func typed(t *testing.T, line string) []byte {
 	t.Helper()
@@ -289,8 +339,13 @@ func TestCommandLine(t *testing.T) {
 		{"listening to all", []string{"demo", "--listen", "0.0.0.0:8080"}, exitUsage, "--listen must be a loopback address", ""},
 		{"listening to a port there is not", []string{"demo", "--listen", "127.0.0.1:99999"}, exitUsage, "--listen must have a port from 0 to 65535", ""},
 		{"report nowhere", []string{"demo", "--report", "no/such/folder/x.md"}, exitUsage, "--report must be in a folder that exists", ""},
+		{"report that is a folder", []string{"demo", "--report", "."}, exitUsage, "--report must name a file that can be written, beside its ledger: write .: is there, and is no regular file", ""},
 		{"too many arguments", []string{"demo", "now"}, exitUsage, "now", ""},
-		{"unknown database", []string{"demo", "--db", "oracle:x"}, exitFailed, "oracle", ""},
+		{"unknown database", []string{"demo", "--db", "oracle:x"}, exitUsage, `--db has the scheme "oracle"`, ""},
+		{"database that is no URL", []string{"demo", "--db", "foo"}, exitUsage, `--db must be a URL such as sqlite:app.db, got "foo"`, ""},
+		{"PostgreSQL that is no URL", []string{"demo", "--db", "postgres://:x"}, exitUsage, "--db must be a URL such as postgres://", ""},
+		{"server that is no URL", []string{"job", "list", "--server", "foo"}, exitUsage, `godwit: --server must be a URL such as http://127.0.0.1:8080, got "foo"`, ""},
+		{"token of two lines", []string{"job", "list", "--token", "a\nb"}, exitUsage, "godwit: --token must be one line", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

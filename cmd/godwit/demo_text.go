@@ -11,6 +11,7 @@ import (
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/demo"
+	"github.com/godwit-go/godwit/internal/legible"
 )
 
 // teller prints what the demo has to say.
@@ -44,8 +45,8 @@ func (t *teller) takesFreePort(why error) {
 func (t *teller) found(p demo.Progress, f demoFlags) {
 	if p.Unfinished() {
 		fmt.Fprintf(t.out, "%s %d of %d months are done. Going on.\n", t.bold("Found an unfinished report:"), len(p.Finished), demo.Months)
-		if p.Args != (demo.ReportArgs{Path: f.report, Pace: f.pace}) {
-			fmt.Fprintf(t.out, "It keeps what it was started with: --report %s --pace %s.\n", p.Args.Path, p.Args.Pace)
+		if p.Args.Pace != f.pace {
+			fmt.Fprintf(t.out, "It keeps what it was started with: --pace %s.\n", p.Args.Pace)
 		}
 		fmt.Fprintln(t.out)
 		return
@@ -62,6 +63,11 @@ func (t *teller) start(db, url string, id godwit.ID) {
 	fmt.Fprintf(t.out, "  jobs    in %s\n  API     on %s\n", db, url)
 	fmt.Fprintf(t.out, "  ask     curl -s %s/v1/jobs/%s/explain\n", url, id)
 	fmt.Fprintf(t.out, "  try     %s   then start it again: it goes on where it stood\n\n", t.bold(fmt.Sprintf("kill -9 %d", os.Getpid())))
+}
+
+// failed says that an attempt at the report itself failed, which no bar shows.
+func (t *teller) failed(p demo.Progress) {
+	fmt.Fprintf(t.out, "The report failed (attempt %d) and is tried again: %s\n", p.Attempt, legible.Line(p.Failure.Message))
 }
 
 // report shows the result as a table, and the sum.

@@ -25,7 +25,7 @@ func newDoctor() *cobra.Command {
 		Long: `doctor looks at workers, queues, tasks and jobs; with --db also at the database. Of an SQLite file: whether it is sound, who holds
 it, whether there is room on its disk. Of PostgreSQL: the server, the schema, the role's rights, a pooler, clocks, durability, what keeps rows
 from being vacuumed, locks, connections. Each check tells what it saw and how bad it is: ok, info, warning or error. The exit code is 1 when there is an error.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	f.bind(cmd)
 	cmd.Flags().DurationVar(&limits.OldestReady, "ready-for", 5*time.Minute, "warn of ready jobs that are older")

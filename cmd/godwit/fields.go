@@ -83,8 +83,8 @@ func ofDatabase(name string, err error) error {
 	switch e.Field {
 	case "Path": // the message names the file
 		text = strings.Replace(text, "Path ", "", 1)
-	case "url":
-		text = strings.Replace(text, "url ", name+" ", 1)
+	case "url", "URL":
+		text = strings.Replace(text, e.Field+" ", name+" ", 1)
 		text = strings.Replace(text, "use sqlite.Open with a sqlite.Config", "the configuration has them, under sqlite", 1)
 	}
 	return reworded{text, err}

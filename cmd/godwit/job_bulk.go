@@ -50,6 +50,9 @@ func (a *act) all(ctx context.Context, d *desk, filter godwit.ListFilter, dryRun
 			break
 		}
 	}
+	if err != nil && form.Matched == 0 { // it did not begin
+		return err
+	}
 	if printed := a.printBulk(d, form); printed != nil {
 		return printed
 	}
@@ -64,7 +67,7 @@ func (a *act) all(ctx context.Context, d *desk, filter godwit.ListFilter, dryRun
 
 func (a *act) pages(ctx context.Context, d *desk, filter godwit.ListFilter, form *wire.Bulk) error {
 	for {
-		page, err := d.List(ctx, filter)
+		page, err := d.selected(ctx, filter)
 		if err != nil {
 			return err
 		}

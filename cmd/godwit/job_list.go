@@ -69,7 +69,7 @@ func newJobList() *cobra.Command {
 more, the flag that goes on is told on the error stream.`,
 		Example: `  godwit job list --state failed --task mail.send
   godwit job list --all --output json | jq -r .id`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	f.bind(cmd)
 	filter.bind(cmd, f)
@@ -102,11 +102,17 @@ more, the flag that goes on is told on the error stream.`,
 	return cmd
 }
 
+// selected reads a page of the jobs that the flags select.
+func (d *desk) selected(ctx context.Context, filter godwit.ListFilter) (godwit.ListAnswer, error) {
+	page, err := d.List(ctx, filter)
+	return page, asFlags(d.flags.flags, err)
+}
+
 // listAll prints page after page.
 func (d *desk) listAll(ctx context.Context, filter godwit.ListFilter) error {
 	filter.Limit = godwit.PageMax
 	for first := true; ; first = false {
-		page, err := d.List(ctx, filter)
+		page, err := d.selected(ctx, filter)
 		if err != nil {
 			return err
 		}
@@ -126,7 +132,7 @@ func (d *desk) listSome(ctx context.Context, filter godwit.ListFilter, limit int
 	var jobs []godwit.Job
 	for {
 		filter.Limit = limit - len(jobs)
-		page, err := d.List(ctx, filter)
+		page, err := d.selected(ctx, filter)
 		if err != nil {
 			return err
 		}

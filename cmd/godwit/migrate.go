@@ -34,7 +34,7 @@ never: then this is for the role that owns the schema, and they need no right bu
 An SQLite file needs none of this: it is brought up to date when it is opened.`,
 		Example: `  godwit migrate up --db postgres://owner@db.internal/app
   godwit migrate up --db postgres://owner@db.internal/app --sql    # prints what would be run, for review`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	f.bindMigrate(cmd)
 	cmd.Flags().BoolVar(&f.sql, "sql", false, "print what would be run, and change nothing")
@@ -62,7 +62,7 @@ func newMigrateDown() *cobra.Command {
 		Long: `down changes nothing and ends with exit code 2: there is no way back from a step. None is needed to go back to the program before the
 newest, which works with the schema as it is. To go back further restore a backup made by pg_dump. To remove Godwit with all its jobs
 drop the schema: DROP SCHEMA godwit CASCADE.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	f.bindMigrate(cmd)
 	cmd.RunE = func(*cobra.Command, []string) error {
@@ -78,7 +78,7 @@ func newMigrateStatus() *cobra.Command {
 		Use:     "status --db postgres://...",
 		Short:   "List the steps, those that the schema has and those that it lacks",
 		Example: "  godwit migrate status --db postgres://owner@db.internal/app",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 	}
 	f.bindMigrate(cmd)
 	cmd.RunE = f.work(func(ctx context.Context, p *printer, c postgres.Config) error {

@@ -32,7 +32,7 @@ func newQueue() *cobra.Command {
 
 func newQueueList() *cobra.Command {
 	f := &clientFlags{}
-	cmd := &cobra.Command{Use: "list", Short: "List the queues that have an unfinished job, a worker or a pause", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "List the queues that have an unfinished job, a worker or a pause", Args: noArgs}
 	f.bind(cmd)
 	cmd.RunE = f.work(func(ctx context.Context, d *desk, _ []string) error {
 		queues, err := d.Queues(ctx)

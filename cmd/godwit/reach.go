@@ -64,17 +64,37 @@ func (f *clientFlags) reach(ctx context.Context, retryFor time.Duration, p *prin
 	if f.db != "" {
 		return d, d.open(ctx, f.db)
 	}
-	where, _ := f.url()
+	where, named := f.url()
 	d.where = where
 	if retryFor == 0 {
 		retryFor = -1
 	}
 	c, err := httpclient.New(httpclient.Config{URL: where, Token: f.tokenGiven(), RetryFor: retryFor})
 	if err != nil {
-		return nil, usagef("--server or --token: %w", err)
+		return nil, usageError{f.ofServer(named, err)}
 	}
 	d.Admin = c
 	return d, nil
+}
+
+// ofServer rewords the error of making a client, whose settings its reader gave by a flag or a variable.
+func (f *clientFlags) ofServer(named bool, err error) error {
+	var e *godwit.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	name := e.Field
+	switch {
+	case e.Field == "URL" && f.server == "" && named:
+		name = "GODWIT_SERVER"
+	case e.Field == "URL":
+		name = "--server"
+	case e.Field == "Token" && f.token == "":
+		name = "GODWIT_TOKEN"
+	case e.Field == "Token":
+		name = "--token"
+	}
+	return reworded{strings.Replace(err.Error(), e.Field+" ", name+" ", 1), err}
 }
 
 func (f *clientFlags) tokenGiven() string {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -93,7 +94,7 @@ func (p *play) program(ts *testscript.TestScript, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// serveCommand starts a server of sqlite:jobs.db, at the address of the one before if there was one.
+// serveCommand starts a server, of sqlite:jobs.db unless it is told otherwise, at the address of the one before if there was one.
 //
 //	serve [FLAGS]
 func serveCommand(ts *testscript.TestScript, _ bool, args []string) {
@@ -102,7 +103,10 @@ func serveCommand(ts *testscript.TestScript, _ bool, args []string) {
 	if address == "" {
 		address = "127.0.0.1:0"
 	}
-	p.server = p.program(ts, append([]string{"serve", "--db", "sqlite:jobs.db", "--listen", address}, args...)...)
+	if !slices.Contains(args, "--db") {
+		args = append(args, "--db", "sqlite:jobs.db")
+	}
+	p.server = p.program(ts, append([]string{"serve", "--listen", address}, args...)...)
 	var log bytes.Buffer
 	p.server.Stderr = &log
 	pipe, err := p.server.StdoutPipe()

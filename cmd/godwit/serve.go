@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/godwit-go/godwit/httpapi"
 	"github.com/godwit-go/godwit/internal/config"
+	"github.com/godwit-go/godwit/internal/doctor"
 )
 
 func newServe() *cobra.Command {
@@ -31,7 +33,7 @@ the exit code is 0. Meanwhile the API answers, and /readyz says 503. A second si
   godwit serve --config godwit.yaml --check-config
   godwit serve --db sqlite:jobs.db --queues default=8,images=2
   godwit serve --db postgres://godwit@db.internal/app`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	s := newSettings(cmd, true)
 	s.add("listen", "listen", "host:port", "port 0 picks one and prints it")
@@ -51,9 +53,15 @@ func fromEnv(name, otherwise string) string {
 }
 
 // serve runs jobs and answers requests until ctx ends. Nothing is begun before all that may fail is there: the database, then the
-// address. The database comes first, as a server that is to be replaced lets go of it last.
+// address. The database comes first, as a server that is to be replaced lets go of it last; but before a new file is made, which no
+// server has, it is seen whether the address can be had.
 func serve(ctx context.Context, conf *config.Config, out, errOut io.Writer) (err error) {
 	log := newLog(conf.Log, errOut)
+	if makesFile(conf.DB) {
+		if err := tryAddress(ctx, conf.Listen); err != nil {
+			return notIfStopped(ctx, addressError(conf.Listen, err))
+		}
+	}
 	w, err := prepare(ctx, conf, true, log)
 	if err != nil {
 		return notIfStopped(ctx, err)
@@ -81,6 +89,26 @@ func serve(ctx context.Context, conf *config.Config, out, errOut io.Writer) (err
 		_ = w.client.Stop(context.WithoutCancel(ctx)) // whose error the next call has too
 	})
 	return errors.Join(err, w.client.Stop(context.WithoutCancel(ctx)))
+}
+
+// makesFile reports whether opening a database makes a file.
+func makesFile(db string) bool {
+	path, ok := doctor.SQLitePath(db)
+	if !ok {
+		return false
+	}
+	_, err := os.Stat(path)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// tryAddress takes an address and lets go of it.
+func tryAddress(ctx context.Context, address string) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 // newAPI makes the handler of the HTTP API.

@@ -260,6 +260,7 @@ func TestStartsThatFail(t *testing.T) {
 		want []string
 	}{
 		"address in use":        {[]string{"serve", "--db", "memory:", "--listen", address}, exitFailed, []string{"listen on " + address, "address already in use", "choose another port by --listen"}},
+		"... for a new file":    {[]string{"serve", "--db", "sqlite:new.db", "--listen", address}, exitFailed, []string{"listen on " + address, "address already in use"}},
 		"database held":         {[]string{"serve", "--db", "sqlite:jobs.db", "--config", "short.yaml"}, exitFailed, []string{fmt.Sprintf("godwit: process %d on ", taken.Process.Pid), "holds "}},
 		"database corrupt":      {[]string{"serve", "--db", "sqlite:corrupt.db"}, exitFailed, []string{"corrupt.db is no SQLite database"}},
 		"database unknown":      {[]string{"worker", "--db", "oracle:x"}, exitFailed, []string{"oracle"}},
@@ -285,6 +286,9 @@ func TestStartsThatFail(t *testing.T) {
 			}
 		})
 	}
+	if left, err := filepath.Glob(filepath.Join(dir, "new.db*")); err != nil || len(left) > 0 {
+		t.Errorf("a server that could not listen left %v, %v", left, err)
+	}
 	taken.signal(syscall.SIGTERM)
 	taken.ends()
 }
@@ -296,10 +300,15 @@ func TestCheckConfigShowsWhatIsInEffect(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := program(t.Context(), t, dir, "serve", "--config", "a.yaml", "--check-config", "--grace", "1s")
-	cmd.Env = append(cmd.Env, "GODWIT_LOG_FORMAT=json")
+	cmd.Env = append(cmd.Env, "GODWIT_LOG_FORMAT=json", "GODWIT_LEESE=3s")
+	var log bytes.Buffer
+	cmd.Stderr = &log
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "misspelt") || !strings.Contains(log.String(), "GODWIT_LEESE") {
+		t.Errorf("it does not tell of a variable that is misspelt: %q", &log)
 	}
 	for _, want := range []string{
 		"lease: 3s # a.yaml:1:8", `db: "postgres://u:***@h/db" # a.yaml:2:5`, "stop_grace: 1s # --grace", "  format: json # GODWIT_LOG_FORMAT", "hard_grace: 5s # default",

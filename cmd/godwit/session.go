@@ -19,7 +19,7 @@ func newSession() *cobra.Command {
 func newSessionList() *cobra.Command {
 	f := &clientFlags{}
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the live sessions: who runs jobs, where, and until when its lease lasts", Args: cobra.NoArgs,
+		Use: "list", Short: "List the live sessions: who runs jobs, where, and until when its lease lasts", Args: noArgs,
 		Long: `list prints the live sessions. A session is the life of one worker, from its start to its end: GET /v1/workers tells the same.`,
 	}
 	f.bind(cmd)

@@ -78,9 +78,17 @@ func (s *settings) run(work func(*config.Config) error) error {
 		return err
 	}
 	if s.check {
+		warnOfMisspelt(newLog(c.Log, s.cmd.ErrOrStderr()))
 		return c.Print(&outlet{w: s.cmd.OutOrStdout()})
 	}
 	return work(c)
+}
+
+// warnOfMisspelt tells of variables of the environment that were probably meant for the configuration, and are no part of it.
+func warnOfMisspelt(log *slog.Logger) {
+	for _, line := range config.Misspelt(os.Environ()) {
+		log.Warn("godwit: a variable of the environment is misspelt", "variable", line)
+	}
 }
 
 // newLog makes the log that the configuration asks for.

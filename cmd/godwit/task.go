@@ -29,7 +29,7 @@ func newTask() *cobra.Command {
 
 func newTaskList() *cobra.Command {
 	f := &clientFlags{}
-	cmd := &cobra.Command{Use: "list", Short: "List the tasks that have an unfinished job, a worker or a pause", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "List the tasks that have an unfinished job, a worker or a pause", Args: noArgs}
 	f.bind(cmd)
 	cmd.RunE = f.work(func(ctx context.Context, d *desk, _ []string) error {
 		tasks, err := d.Tasks(ctx)

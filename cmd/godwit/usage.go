@@ -17,7 +17,7 @@ import (
 func checkUsage(cmd *cobra.Command) {
 	check := cmd.Args
 	if check == nil {
-		check = knownCommand
+		check = noArgs
 	}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		err := refuseEmpty(cmd)
@@ -29,8 +29,38 @@ func checkUsage(cmd *cobra.Command) {
 		}
 		return nil
 	}
+	cmd.Flags().VisitAll(onlyOnce)
 	for _, sub := range cmd.Commands() {
 		checkUsage(sub)
+	}
+}
+
+// once is a flag's value that may be given once: of two, the one that was meant cannot be told, and a filter by the wrong one acts on other
+// jobs.
+type once struct {
+	pflag.Value
+	given bool
+}
+
+// errTwice is a flag that was given twice. It holds neither value: one may be a secret.
+var errTwice = errors.New("must be given once")
+
+func (o *once) Set(text string) error {
+	if o.given {
+		return errTwice
+	}
+	o.given = true
+	return o.Value.Set(text)
+}
+
+// onlyOnce lets a flag be given once, unless its values add up.
+func onlyOnce(f *pflag.Flag) {
+	if _, many := f.Value.(pflag.SliceValue); many {
+		return
+	}
+	f.Value = &once{Value: f.Value}
+	if f.DefValue == "0s" { // pflag knows the zero of its own values only, and would show this one
+		f.DefValue = "0"
 	}
 }
 
@@ -64,8 +94,8 @@ func isEmpty(v pflag.Value) bool {
 	return v.String() == ""
 }
 
-// knownCommand refuses any argument of a command that takes none but the name of another.
-func knownCommand(cmd *cobra.Command, args []string) error {
+// noArgs refuses any argument of a command that takes none but, if it has commands below it, the name of one.
+func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
@@ -76,20 +106,26 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if len(known) == 0 {
-		return cobra.NoArgs(cmd, args)
+		return fmt.Errorf("%s takes no arguments, got %s", cmd.CommandPath(), quoteShort(args[0]))
 	}
 	hint := suggest.DidYouMean(args[0], known)
-	if hint == "" {
+	if hint == "" || cmd.Name() == completionCommand { // another shell is not meant by any name that is like it
 		hint = " (known: " + strings.Join(known, ", ") + ")"
 	}
 	return fmt.Errorf("%s has no command %s%s", cmd.CommandPath(), quoteShort(args[0]), hint)
 }
 
+const completionCommand = "completion"
+
 // refuseOtherShells makes completion a group like the others: a shell that it does not know is an error.
 func refuseOtherShells(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
-		if cmd.Name() == "completion" {
-			cmd.Args, cmd.RunE = nil, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		if cmd.Name() != completionCommand {
+			continue
+		}
+		cmd.Args, cmd.RunE = noArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		for _, shell := range cmd.Commands() {
+			shell.Args = noArgs
 		}
 	}
 }
@@ -113,7 +149,11 @@ func flagError(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w%s", err, suggest.DidYouMean("--"+unknown.GetSpecifiedName(), known))}
 	}
 	var invalid *pflag.InvalidValueError
-	if errors.As(err, &invalid) {
+	errors.As(err, &invalid)
+	switch {
+	case errors.Is(err, errTwice) && invalid != nil:
+		return usagef("--%s %w", invalid.GetFlag().Name, errTwice)
+	case invalid != nil:
 		return usageError{invalidValue(invalid)}
 	}
 	return usageError{err}

@@ -18,7 +18,7 @@ type versionForm struct {
 
 func newVersion() *cobra.Command {
 	f := &clientFlags{}
-	cmd := &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "version", Short: "Print the version", Args: noArgs}
 	f.bindOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := f.check(); err != nil {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -33,7 +32,7 @@ a server there is no room for a worker; a worker alone runs what is in the file.
 SIGTERM, SIGINT and SIGHUP stop it as they stop serve.`,
 		Example: `  godwit worker --db postgres://godwit@db.internal/app
   godwit worker --db sqlite:jobs.db --queues images=2`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	s := newSettings(cmd, false)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -72,9 +71,7 @@ type workshop struct {
 
 // prepare opens the database and makes the client. Nothing runs yet.
 func prepare(ctx context.Context, conf *config.Config, serves bool, log *slog.Logger) (*workshop, error) {
-	for _, line := range config.Misspelt(os.Environ()) {
-		log.Warn("godwit: a variable of the environment is misspelt", "variable", line)
-	}
+	warnOfMisspelt(log)
 	store, err := openStore(ctx, conf, log)
 	if err != nil {
 		return nil, err

@@ -32,6 +32,11 @@ const (
 	RuleKey       Rule = "submissions with one idempotency key make one job"
 	RuleUnique    Rule = "one unfinished job at a time holds a unique key"
 	RuleID        Rule = "submissions with one id make one job"
+	RulePaused    Rule = "an acknowledged pause holds until somebody resumes, whoever starts meanwhile"
+	RuleMoved     Rule = "an acknowledged reschedule holds"
+	RuleDeleted   Rule = "an acknowledged delete holds, and the id answers expired"
+	RuleKept      Rule = "a finished job is kept for its time and no longer, and its id then answers expired"
+	RuleBack      Rule = "a job whose worker died runs again within 15 s"
 	RuleOrigin    Rule = "every job was submitted by somebody"
 )
 
@@ -69,7 +74,7 @@ func Check(events []Event, finals []Final) Report {
 		for _, rule := range []func(*history){
 			c.checkOrigin, c.checkLost, c.checkResult, c.checkWinner, c.checkOnce, c.checkGrows, c.checkZombie, c.checkForgotten,
 			c.checkAgain, c.checkCause, c.checkID, c.checkCounts, c.checkCrashes, c.checkCancelled, c.checkEarly, c.checkOrder,
-			c.checkTimes, c.checkItems,
+			c.checkTimes, c.checkItems, c.checkMoved, c.checkGone,
 		} {
 			rule(h)
 		}
@@ -77,6 +82,8 @@ func Check(events []Event, finals []Final) Report {
 	c.checkChildren()
 	c.checkKeys()
 	c.checkUnique()
+	c.checkPaused()
+	c.checkBack()
 	return Report{Violations: c.found, Figures: c.figures()}
 }
 
@@ -107,6 +114,10 @@ type history struct {
 	cancels   []entry
 	retrying  []entry
 	hastening []entry
+	moving    []entry
+	moved     []entry
+	deleted   []entry
+	gone      []entry
 	observed  []entry
 	facts     []fact // derived
 }
@@ -160,7 +171,7 @@ func (c *checker) index(at int, e Event) {
 	h := c.history(e.Job)
 	lists := map[Kind]*[]entry{
 		Claimed: &h.claimed, Started: &h.started, Emitted: &h.emitted, Effect: &h.effects, Settling: &h.settling, Settled: &h.settled,
-		Cancelled: &h.cancels, Retrying: &h.retrying, Hastening: &h.hastening, Observed: &h.observed,
+		Cancelled: &h.cancels, Retrying: &h.retrying, Hastening: &h.hastening, Observed: &h.observed, Moving: &h.moving, Moved: &h.moved, Deleted: &h.deleted, Gone: &h.gone,
 	}
 	if list := lists[e.Kind]; list != nil {
 		*list = append(*list, entry{at, e})

@@ -18,8 +18,9 @@ func TestCheckTakesAStoryThatIsTrue(t *testing.T) {
 		t.Error(v)
 	}
 	f := report.Figures
-	if f.Acknowledged != 13 || f.Settled[godwit.StateSucceeded] != 11 || f.Refused[godwit.CodeSessionEnded] != 1 || f.Runs != 17 ||
-		f.Again["crash"] != 1 || f.Again["retry"] != 1 || f.Lives != 2 || f.Cut != 1 || f.Recognised != 1 || f.Backs != 1 {
+	if f.Acknowledged != 17 || f.Settled[godwit.StateSucceeded] != 13 || f.Refused[godwit.CodeSessionEnded] != 1 || f.Runs != 19 ||
+		f.Again["crash"] != 1 || f.Again["retry"] != 1 || f.Lives != 3 || f.Cut != 1 || f.Recognised != 1 || f.Backs != 1 ||
+		f.Pauses != 1 || f.Moves != 1 || f.Deletes != 1 || f.Gone != 2 {
 		t.Errorf("figures:\n%s", f)
 	}
 }
@@ -96,11 +97,26 @@ func TestCheckFindsPlantedFaults(t *testing.T) {
 		"retry that nobody asked for": {RuleCause, func(s *story) {
 			s.events = slices.DeleteFunc(s.events, func(e Event) bool { return e.Kind == Settling && e.Job == retriedJob && e.Run == 1 })
 		}},
-		"run without a cause":                     {RuleCause, func(s *story) { s.job(retriedJob).Attempts = nil }},
-		"child submitted twice, in the log":       {RuleChild, func(s *story) { s.twin(Event{Parent: parentJob, Name: "part"}) }},
-		"child submitted twice, in the database":  {RuleChild, plantTwinChild},
-		"key with two jobs":                       {RuleKey, func(s *story) { s.twin(Event{Key: "key"}) }},
-		"unique key held twice":                   {RuleUnique, func(s *story) { s.job(uniqueJob).Job.FinishedAt = s.job(laterJob).Job.FinishedAt }},
+		"run without a cause":                    {RuleCause, func(s *story) { s.job(retriedJob).Attempts = nil }},
+		"child submitted twice, in the log":      {RuleChild, func(s *story) { s.twin(Event{Parent: parentJob, Name: "part"}) }},
+		"child submitted twice, in the database": {RuleChild, plantTwinChild},
+		"key with two jobs":                      {RuleKey, func(s *story) { s.twin(Event{Key: "key"}) }},
+		"unique key held twice":                  {RuleUnique, func(s *story) { s.job(uniqueJob).Job.FinishedAt = s.job(laterJob).Job.FinishedAt }},
+		"run under a pause":                      {RulePaused, func(s *story) { s.without(Resuming) }},
+		"run at the time of the submission":      {RuleMoved, func(s *story) { s.job(movedJob).Job.RunAt = time.UnixMicro(s.now()).Add(time.Hour) }},
+		"run before the time it was moved to":    {RuleMoved, func(s *story) { s.event(Claimed, movedJob).At = 1 }},
+		"reschedule forgotten, then hastened": {RuleMoved, func(s *story) {
+			s.tell(Event{Kind: Hastening, Job: movedJob, Begun: s.now(), Value: s.now() + time.Hour.Microseconds()})
+		}},
+		"delete forgotten":                        {RuleDeleted, func(s *story) { s.job(deletedJob).Code = "" }},
+		"deleted job read":                        {RuleDeleted, func(s *story) { s.event(Gone, deletedJob).Code = "" }},
+		"deleted id unknown":                      {RuleDeleted, func(s *story) { s.event(Gone, deletedJob).Code = godwit.CodeNotFound }},
+		"deleted id unknown in the end":           {RuleDeleted, func(s *story) { s.job(deletedJob).Code = godwit.CodeNotFound }},
+		"gone before its time":                    {RuleKept, func(s *story) { s.event(Gone, briefJob).At = 1 }},
+		"gone before its time, in the end":        {RuleKept, func(s *story) { s.event(Submitting, briefJob).Args = `{"keep":3600000000000}` }},
+		"kept for ever":                           {RuleKept, func(s *story) { s.event(Gone, briefJob).Code = "" }},
+		"pruned id unknown":                       {RuleKept, func(s *story) { s.job(briefJob).Code = godwit.CodeNotFound }},
+		"late back":                               {RuleBack, func(s *story) { s.event(Life, godwit.ID{}).At -= time.Minute.Microseconds() }},
 		"one id made twice":                       {RuleID, func(s *story) { s.submit(Event{Asked: parentJob, Job: parentJob, Created: true}) }},
 		"one id answered with itself and another": {RuleID, func(s *story) { s.submit(Event{Asked: parentJob, Job: childJob}) }},
 	} {

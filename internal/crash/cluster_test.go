@@ -36,6 +36,7 @@ type cluster struct {
 	log  *crash.Log
 
 	fault    victim.Fault                       // of all its servers
+	only     []string                           // the kinds of jobs that are submitted; none: all
 	complain func(format string, values ...any) // of an answer that should not have come
 
 	mu    sync.Mutex
@@ -117,9 +118,9 @@ func (c *cluster) start(o victim.Orders) *server {
 		c.t.Fatal(err)
 	}
 	s := &server{life: o.Life, ready: make(chan struct{}), ended: make(chan struct{})}
-	s.cmd = exec.CommandContext(c.t.Context(), path, "serve", "--db", c.url, "--listen", "127.0.0.1:0", "--workers", "16", "--grace", "200ms")
+	s.cmd = exec.CommandContext(c.t.Context(), path, "serve", "--db", c.url, "--listen", "127.0.0.1:0", "--queues", "default=16,"+victim.PausedQueue+"=4", "--grace", "200ms")
 	s.cmd.Env = append(os.Environ(), victim.Env+"="+string(orders),
-		"GODWIT_LEASE="+lease.String(), "GODWIT_POLL_INTERVAL=20ms", "GODWIT_HARD_GRACE=1s")
+		"GODWIT_LEASE="+lease.String(), "GODWIT_POLL_INTERVAL=20ms", "GODWIT_HARD_GRACE=1s", "GODWIT_PRUNE_INTERVAL=50ms")
 	s.cmd.Stderr = &s.errors
 	if _, err := s.cmd.StdinPipe(); err != nil { // it ends when the harness does
 		c.t.Fatal(err)

@@ -88,16 +88,19 @@ func TestPlantedFaultsAreCaught(t *testing.T) {
 		fault victim.Fault
 		lives int // that it takes
 		rules []crash.Rule
+		only  []string // kinds of jobs; none: all
 	}{
-		{victim.LostJob, 1, []crash.Rule{crash.RuleLost}},
-		{victim.DoubleWinner, 1, []crash.Rule{crash.RuleWinner, crash.RuleGrows}},
-		{victim.ZombieSettle, 3, []crash.Rule{crash.RuleZombie}},
-		{victim.RefundedToken, 2, []crash.Rule{crash.RuleGrows, crash.RuleWinner}},
-		{victim.ChangedResult, 1, []crash.Rule{crash.RuleOnce}},
+		{victim.LostJob, 1, []crash.Rule{crash.RuleLost}, nil},
+		{victim.DoubleWinner, 1, []crash.Rule{crash.RuleWinner, crash.RuleGrows}, nil},
+		{victim.ZombieSettle, 3, []crash.Rule{crash.RuleZombie}, nil},
+		{victim.RefundedToken, 2, []crash.Rule{crash.RuleGrows, crash.RuleWinner}, nil},
+		{victim.ChangedResult, 1, []crash.Rule{crash.RuleOnce}, nil},
+		{victim.ForgottenActs, 1, []crash.Rule{crash.RulePaused, crash.RuleMoved, crash.RuleDeleted}, []string{victim.PausedTask, "crash.side", "crash.moved", "crash.deleted"}},
+		{victim.GoneEarly, 1, []crash.Rule{crash.RuleKept}, []string{"crash.brief"}},
 	} {
 		t.Run(string(p.fault), func(t *testing.T) { // not all at once: each has work for a whole machine
 			c := newFileCluster(t, *seed)
-			c.fault, c.complain = p.fault, t.Logf
+			c.fault, c.only, c.complain = p.fault, p.only, t.Logf
 			h := newHarness(c)
 			for range p.lives {
 				h.run(round{kind: kill, lines: 60})
@@ -206,9 +209,30 @@ func (h *harness) finals() []crash.Final {
 			all = append(all, crash.Final{Job: job.Job, Attempts: attempts, Items: items})
 		}
 		if filter.Before = page.Next; page.Next.IsZero() {
-			return all
+			return append(all, h.absent(store, all)...)
 		}
 	}
+}
+
+// absent asks for the jobs that were acknowledged and are not listed.
+func (h *harness) absent(store godwit.Store, listed []crash.Final) (absent []crash.Final) {
+	h.c.t.Helper()
+	known := map[godwit.ID]bool{}
+	for i := range listed {
+		known[listed[i].Job.ID] = true
+	}
+	events, _, err := crash.ReadLog(h.c.path)
+	h.must(err)
+	for _, e := range events {
+		if e.Kind != crash.Submitted || e.Code != "" || known[e.Job] {
+			continue
+		}
+		known[e.Job] = true
+		answers, err := store.Get(h.c.t.Context(), []godwit.ID{e.Job})
+		h.must(err)
+		absent = append(absent, crash.Final{Code: answers[0].Code, Job: godwit.Job{ID: e.Job}})
+	}
+	return absent
 }
 
 func (h *harness) must(err error) {

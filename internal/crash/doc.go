@@ -1,11 +1,33 @@
 // Package crash proves on the real command what docs/reliability.md promises. Its tests build cmd/godwit with the tag crashpoints,
-// start `godwit serve` on a database, and use it over HTTP as many users do: they submit jobs of every kind, wait for them, cancel some
-// and retry some by hand. Meanwhile the server is killed, at random moments and at named points, loses power, is stopped
-// past its lease, and told to end, many times over, and each time started anew. A call that is cut off is made again with the same id.
+// start `godwit serve` on a database, and use it over HTTP as many users do: they submit jobs of every kind and wait for them; they cancel,
+// retry, reschedule and delete some by hand, one by one and in bulk, and pause and resume a task and a queue. Meanwhile the server is
+// killed, at random moments and at named points, loses power, is stopped past its lease, and told to end, many times over, and each time
+// started anew. A call that is cut off is made again with the same id.
 //
 // What the users asked for and were told stands in a log outside the database ([Event]), and beside it, by package victim, what the
 // server's store answered and what its handlers did. At the end all work is worked off, and [Check] holds log and database
 // against each other.
+//
+// # What is promised, and what proves it
+//
+// Each line of docs/reliability.md has a rule here, or a test that proves it elsewhere:
+//
+//	a call that changes something is on disk        RuleLost, RuleForgotten, RuleItems of jobs, settles and items; RuleCancelled,
+//	when it answers                                 RuleAgain, RulePaused, RuleMoved and RuleDeleted of what people do to them
+//	a run is fenced, and its number never falls     RuleWinner, RuleGrows, RuleZombie, RuleOrder
+//	a worker that cannot renew stops its jobs       rounds of SIGSTOP, with RuleZombie and RuleCause
+//	a promise settles once                          RuleOnce, RuleResult
+//	submission happens once, by id and by key       RuleID, RuleKey, RuleUnique, RuleChild
+//	effects happen once that are committed with     the tests of SubmitTx and SettleTx of packages sqlite and postgres: the
+//	the settle or the submission                    command has no handler with a transaction of its own
+//	a dead worker's jobs run elsewhere in seconds   RuleBack
+//	crashes, attempts and releases count apart      RuleCounts, RuleCause
+//	one semantics on every store                    package storetest
+//	bad input is refused at the door                the tests of packages godwit, httpapi and config
+//	times hold, over restarts too                   RuleEarly, RuleMoved; skewed clocks in the tests of the stores
+//	what is finished is kept for its time, no       RuleKept, and the jobs of crash.pinning, which need the result of a child that
+//	longer, pinned while it is needed, and then     is over its time; ids that are forgotten in the end in storetest, as that
+//	answers expired                                 takes an hour
 //
 // # What is done to a server
 //

@@ -4,9 +4,9 @@ package crash_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,13 +37,14 @@ func drive(ctx context.Context, c *cluster) *driver {
 	d := &driver{c: c, kinds: map[string]*victim.Kind{}, open: make(chan struct{}, openMax), stop: make(chan struct{})}
 	for _, k := range victim.Kinds() {
 		d.kinds[k.Name] = k
-		if k.Name != "crash.child" {
+		if k.Name != "crash.child" && (len(c.only) == 0 || slices.Contains(c.only, k.Name)) {
 			d.names = append(d.names, k.Name)
 		}
 	}
 	for range submitters {
 		d.work.Go(func() { d.submit(ctx) })
 	}
+	d.keepPausing(ctx)
 	return d
 }
 
@@ -111,7 +112,14 @@ func (d *driver) submitOnce(ctx context.Context) {
 		observed := make(chan struct{})
 		d.work.Go(func() {
 			defer close(observed)
-			d.observe(ctx, a.ID)
+			if a.ID == jobs[0].Options.ID && k.After == victim.Watch {
+				d.watch(ctx, a.ID)
+			} else {
+				d.observe(ctx, a.ID)
+			}
+			if a.ID == jobs[0].Options.ID && k.After == victim.Delete {
+				d.remove(ctx, a.ID)
+			}
 		})
 		d.work.Go(func() { d.holdOpen(ctx, observed) })
 	}
@@ -129,6 +137,8 @@ func (d *driver) submitOnce(ctx context.Context) {
 		})
 	case victim.Mend:
 		d.work.Go(func() { d.mend(ctx, id) })
+	case victim.Move:
+		d.work.Go(func() { d.move(ctx, id) })
 	}
 }
 
@@ -169,8 +179,8 @@ func (d *driver) send(ctx context.Context, jobs []godwit.Submission) []godwit.Su
 		return err
 	})
 	var refused *godwit.Error
-	if errors.As(err, &refused) && refused.Field == "deadline" {
-		return nil
+	if errors.As(err, &refused) && (refused.Field == "deadline" || errors.Is(err, godwit.ErrExpired)) {
+		return nil // too late, or for the second time when what is kept for a short time has come and gone
 	}
 	if err != nil {
 		d.fail(ctx, "submit", err)
@@ -235,57 +245,6 @@ func codeOf(f *godwit.Failure) godwit.Code {
 	return f.Code
 }
 
-// cancel cancels a job and looks how it stands then.
-func (d *driver) cancel(ctx context.Context, id godwit.ID) {
-	err := d.insist(ctx, crash.Event{Job: id}, func(c *httpclient.Client) error { return c.Cancel(ctx, id, "the harness") })
-	if errors.Is(err, godwit.ErrWrongState) {
-		d.c.write(crash.Event{Kind: crash.Cancelled, Job: id, Code: godwit.CodeWrongState})
-		return
-	}
-	var job godwit.Job
-	if err == nil {
-		job, err = d.get(ctx, id)
-	}
-	if err != nil {
-		d.fail(ctx, "cancel job "+id.String(), err)
-		return
-	}
-	d.c.write(crash.Event{Kind: crash.Cancelled, Job: id, State: job.State, Run: job.Run})
-}
-
-// mend retries a failed job by hand, with arguments under which it succeeds. It names the run that failed, so that it may be
-// repeated.
-func (d *driver) mend(ctx context.Context, id godwit.ID) {
-	o, err := d.outcome(ctx, id)
-	if err == nil && o.State != godwit.StateFailed {
-		return
-	}
-	var job godwit.Job
-	if err == nil {
-		job, err = d.get(ctx, id)
-	}
-	var a crash.Args
-	if err == nil {
-		err = json.Unmarshal(job.Args.Data, &a)
-	}
-	if err != nil {
-		d.fail(ctx, "mend job "+id.String(), err)
-		return
-	}
-	a.Mend = true
-	d.c.write(crash.Event{Kind: crash.Retrying, Job: id, Run: job.Run})
-	err = d.insist(ctx, crash.Event{Job: id}, func(c *httpclient.Client) error {
-		return c.Retry(ctx, id, godwit.RetryOptions{Args: a, Run: job.Run})
-	})
-	var refused *godwit.Error
-	if errors.As(err, &refused) && (refused.Code == godwit.CodeStaleRun || refused.Code == godwit.CodeWrongState) {
-		return // an earlier try has done it
-	}
-	if err != nil {
-		d.fail(ctx, "retry job "+id.String(), err)
-	}
-}
-
 // finish submits nothing more, and works off what is there without waiting for times to come.
 func (d *driver) finish(ctx context.Context) {
 	close(d.stop)
@@ -298,6 +257,7 @@ func (d *driver) finish(ctx context.Context) {
 		left := 0
 		for _, state := range []godwit.State{godwit.StateScheduled, godwit.StateReady, godwit.StateRunning, godwit.StateWaiting} {
 			var page godwit.ListAnswer
+			begun := time.Now()
 			err := d.insist(ctx, crash.Event{}, func(c *httpclient.Client) (err error) {
 				page, err = c.List(ctx, godwit.ListFilter{State: state, Limit: godwit.PageMax})
 				return err
@@ -307,7 +267,7 @@ func (d *driver) finish(ctx context.Context) {
 			}
 			left += len(page.Jobs)
 			if state == godwit.StateScheduled {
-				d.hasten(ctx, page.Jobs)
+				d.hasten(ctx, page.Jobs, begun)
 			}
 		}
 		if ended && left == 0 { // and nobody is left who could submit
@@ -321,9 +281,9 @@ func (d *driver) finish(ctx context.Context) {
 	}
 }
 
-func (d *driver) hasten(ctx context.Context, jobs []godwit.Job) {
+func (d *driver) hasten(ctx context.Context, jobs []godwit.Job, read time.Time) {
 	for _, job := range jobs {
-		d.c.write(crash.Event{Kind: crash.Hastening, Job: job.ID})
+		d.c.write(crash.Event{Kind: crash.Hastening, Job: job.ID, Run: job.Run, Value: job.RunAt.UnixMicro(), Begun: read.UnixMicro()})
 		err := d.insist(ctx, crash.Event{Job: job.ID}, func(c *httpclient.Client) error { return c.RunNow(ctx, job.ID) })
 		if err != nil && !errors.Is(err, godwit.ErrWrongState) {
 			d.fail(ctx, "run now", err)

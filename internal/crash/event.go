@@ -26,7 +26,7 @@ const (
 	Submitting Kind = "submitting" // Asked, Task, Args, Delay, Parent, Name, Key, Unique
 	Submitted  Kind = "submitted"  // the same, with the Job that answered, Created, State, Code
 	Cut        Kind = "cut"        // a call was cut off: Asked of a submission, otherwise Job
-	Claimed    Kind = "claimed"    // Job, Run, Session, Crashes
+	Claimed    Kind = "claimed"    // Job, Run, Session, Crashes, Task, Queue; and when the store was asked: Begun
 	Started    Kind = "started"    // the handler began: Job, Run
 	Emitted    Kind = "emitted"    // the handler emitted an item, the only one of its run: Job, Run
 	Effect     Kind = "effect"     // the handler did its work: Job, Run, Value
@@ -35,7 +35,13 @@ const (
 	Rescued    Kind = "rescued"    // a session was ended because its lease was over: Session
 	Cancelled  Kind = "cancel"     // a cancel was answered: Job, Code; and how the job stood afterwards: State, Run
 	Retrying   Kind = "retrying"   // somebody is about to retry the job by hand: Job, and the Run that he saw fail
-	Hastening  Kind = "hastening"  // somebody is about to let the job run before its time: Job
+	Hastening  Kind = "hastening"  // somebody is about to let the job run before its time: Job, its Run, when it was due as Value in microseconds, and when it was asked for that: Begun
+	Paused     Kind = "paused"     // a pause was acknowledged: of the task or the queue that Name is
+	Resuming   Kind = "resuming"   // somebody is about to resume it: Name
+	Moving     Kind = "moving"     // somebody is about to reschedule the job, to the time Value in microseconds: Job
+	Moved      Kind = "moved"      // the same was acknowledged
+	Deleted    Kind = "deleted"    // a delete was acknowledged: Job
+	Gone       Kind = "gone"       // the job was read when it was to be gone: Job, and the Code of the answer; none: it is still there
 	Observed   Kind = "observed"   // a promise told its outcome: Job, State, Result or Code; and the job its Run
 )
 
@@ -52,7 +58,9 @@ type Event struct {
 	Crashes int       `json:"crashes,omitempty"`
 
 	Task   string    `json:"task,omitempty"`
-	Args   string    `json:"args,omitempty"` // of type [Args]
+	Queue  string    `json:"queue,omitempty"`
+	Begun  int64     `json:"begun,omitempty"` // wall clock, in microseconds
+	Args   string    `json:"args,omitempty"`  // of type [Args]
 	Parent godwit.ID `json:"parent,omitzero"`
 	Name   string    `json:"name,omitempty"`   // of a child
 	Key    string    `json:"key,omitempty"`    // idempotency key
@@ -77,6 +85,8 @@ type Args struct {
 	May   string `json:"may"`             // the states it may end in, separated by commas
 	Depth int    `json:"depth,omitempty"` // generations of children below it
 	Mend  bool   `json:"mend,omitempty"`  // given by a retry by hand: now it succeeds
+
+	Keep time.Duration `json:"keep,omitempty"` // for which it is kept once it has succeeded; 0: longer than the rounds last
 }
 
 // Result is the result of every job. It names the run that made it, so that it shows whose it is.

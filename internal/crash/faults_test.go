@@ -64,7 +64,7 @@ func timesOf(point string) int {
 	switch point {
 	case "after-rescue", "after-retry":
 		return 1
-	case "after-cancel", "after-resume", "after-heartbeat", "before-sync-db", "after-sync-db":
+	case "after-cancel", "after-resume", "after-heartbeat", "before-sync-db", "after-sync-db", "after-pause", "after-reschedule", "after-delete", "after-prune":
 		return 2
 	case "write-wal":
 		return 300

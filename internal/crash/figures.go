@@ -37,10 +37,14 @@ type Figures struct {
 	LateTaken    int                 // of those, settles that came in time all the same
 	Observed     int                 // outcomes of promises
 	Items        int                 // whose emission was acknowledged
+	Pauses       int                 // acknowledged, of tasks and queues
+	Moves        int                 // reschedules acknowledged
+	Deletes      int                 // acknowledged
+	Gone         int                 // jobs seen to be expired, the deleted ones included
 
 	// Back is the longest time from the death of a process to the next start of a job that it interrupted for the first time: from the
 	// second time on a job waits by design. Not counted are lives that were stopped for a while, or whose file was examined after
-	// their end, and jobs that waited for more than one process.
+	// their end, and jobs that waited for more than one process or that somebody paused.
 	Back  time.Duration
 	Backs int // such jobs
 }
@@ -71,6 +75,14 @@ func (c *checker) figures() Figures {
 			f.Observed++
 		case Emitted:
 			f.Items++
+		case Paused:
+			f.Pauses++
+		case Moved:
+			f.Moves++
+		case Deleted:
+			f.Deletes++
+		case Gone:
+			f.Gone++
 		}
 	}
 	for _, h := range c.jobs {
@@ -81,7 +93,10 @@ func (c *checker) figures() Figures {
 			f.Lost++
 		}
 	}
-	c.timeBacks(&f)
+	for _, b := range c.backs() {
+		f.Backs++
+		f.Back = max(f.Back, b.took)
+	}
 	return f
 }
 
@@ -104,21 +119,6 @@ func (f *Figures) add(h *history) {
 	for _, a := range h.final.Attempts {
 		if a.Run < h.final.Job.Run {
 			f.Again[a.Outcome]++
-		}
-	}
-}
-
-// timeBacks looks for the runs that ended with the life of a process.
-func (c *checker) timeBacks(f *Figures) {
-	for _, h := range c.jobs {
-		for i := 1; i < len(h.claimed); i++ {
-			before, next := h.claimed[i-1], h.claimed[i]
-			died, ok := c.ends[before.Life]
-			if !ok || died.at > next.at || before.Crashes != 0 || next.Crashes != 1 || !c.timed(died, next) {
-				continue
-			}
-			f.Backs++
-			f.Back = max(f.Back, time.Duration(next.At-died.At)*time.Microsecond)
 		}
 	}
 }
@@ -151,6 +151,7 @@ func (f Figures) String() string {
 	line("lost", "%d", f.Lost)
 	line("outcomes observed", "%d", f.Observed)
 	line("items acknowledged", "%d", f.Items)
+	line("pauses, reschedules, deletes", "%d, %d, %d; seen to be expired %d", f.Pauses, f.Moves, f.Deletes, f.Gone)
 	line("runs", "%d", f.Runs)
 	line("run again by design", "%s", counts(f.Again))
 	line("settles refused", "%s", counts(f.Refused))

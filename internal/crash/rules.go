@@ -15,7 +15,7 @@ func (c *checker) checkOrigin(h *history) {
 func (c *checker) checkLost(h *history) {
 	acknowledged := len(h.met) + len(h.claimed) + len(h.facts)
 	switch {
-	case acknowledged == 0:
+	case acknowledged == 0 || h.mayBeGone():
 	case h.final == nil:
 		c.violate(RuleLost, h.id, "acknowledged %d times, and not there", acknowledged)
 	case h.final.Code != "":

@@ -93,7 +93,7 @@ func (c *checker) checkEarly(h *history) {
 				run, time.Duration(early)*time.Microsecond, from.Delay, what)
 		}
 	}
-	if len(h.asked) > 0 {
+	if len(h.asked) > 0 && len(h.moving) == 0 {
 		see(1, h.asked[0], "submission")
 	}
 	for _, e := range h.settled {

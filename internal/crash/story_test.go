@@ -10,7 +10,8 @@ import (
 
 // story is a log and a database that agree with each other, over three lives of the program: a job that is retried once and succeeds,
 // one that crashed, two that were cancelled, a parent with a child, two holders of a unique key one after the other, a key submitted
-// twice, a job mended by hand, a delayed one, one that was snoozed and one that was given back in good order.
+// twice, a job mended by hand, a delayed one, one that was snoozed and one that was given back in good order; one that a pause held, one
+// that was rescheduled, one that was deleted and one that was kept for its time, which is short.
 type story struct {
 	events []Event
 	finals []Final
@@ -22,6 +23,7 @@ var (
 	retriedJob, crashedJob, cancelledJob, parentJob, childJob = storyID(1), storyID(2), storyID(3), storyID(4), storyID(5)
 	uniqueJob, laterJob, keyedJob, mendedJob                  = storyID(6), storyID(7), storyID(8), storyID(9)
 	delayedJob, snoozedJob, releasedJob, askedJob             = storyID(11), storyID(12), storyID(13), storyID(14)
+	heldJob, movedJob, deletedJob, briefJob                   = storyID(15), storyID(16), storyID(17), storyID(18)
 	strangeJob                                                = storyID(99)
 )
 
@@ -68,8 +70,40 @@ func tellStory() *story {
 	s.win(laterJob, 1)
 	s.final(laterJob, godwit.StateSucceeded, 1)
 	s.tellGivenBack()
+	s.tellHeld()
 	return s
 }
+
+// tellHeld is how the jobs go that somebody holds, moves or removes.
+func (s *story) tellHeld() {
+	s.tell(Event{Kind: Paused, Name: TaskScope("held")})
+	s.submit(Event{Asked: heldJob, Job: heldJob, Created: true})
+	s.end("random")
+	s.tell(Event{Kind: Resuming, Name: TaskScope("held")})
+	s.win(heldJob, 1)
+	s.final(heldJob, godwit.StateSucceeded, 1)
+
+	s.submit(Event{Asked: movedJob, Job: movedJob, Created: true, Delay: time.Hour})
+	at := s.now() + 2500
+	s.tell(Event{Kind: Moving, Job: movedJob, Value: at})
+	s.tell(Event{Kind: Moved, Job: movedJob, Value: at})
+	s.win(movedJob, 1)
+	s.final(movedJob, godwit.StateSucceeded, 1)
+	s.job(movedJob).Job.RunAt = time.UnixMicro(at)
+
+	s.submit(Event{Asked: deletedJob, Job: deletedJob, Created: true})
+	s.win(deletedJob, 1)
+	s.tell(Event{Kind: Deleted, Job: deletedJob})
+	s.submit(Event{Asked: briefJob, Job: briefJob, Created: true, Args: `{"n":1,"want":3,"may":"succeeded","keep":1000000}`})
+	s.win(briefJob, 1)
+	for _, id := range []godwit.ID{deletedJob, briefJob} {
+		s.tell(Event{Kind: Gone, Job: id, Code: godwit.CodeExpired})
+		s.finals = append(s.finals, Final{Code: godwit.CodeExpired, Job: godwit.Job{ID: id}})
+	}
+}
+
+// now is when the newest event was, in microseconds.
+func (s *story) now() int64 { return s.events[len(s.events)-1].At }
 
 // tellCut is a submission that was cut off, although it had happened, and was repeated.
 func (s *story) tellCut() {
@@ -133,7 +167,10 @@ func (s *story) end(point string) {
 func storySession(life int) godwit.ID { return storyID(byte(200 + life)) }
 
 func (s *story) submit(e Event) {
-	e.Task, e.Args = "story", `{"n":1,"want":3,"may":"succeeded,cancelled"}`
+	e.Task = "story"
+	if e.Args == "" {
+		e.Args = `{"n":1,"want":3,"may":"succeeded,cancelled"}`
+	}
 	e.Kind = Submitting
 	s.tell(e)
 	e.Kind = Submitted
@@ -141,11 +178,14 @@ func (s *story) submit(e Event) {
 }
 
 func (s *story) claim(id godwit.ID, run int64) {
-	crashes := 0
+	crashes, task := 0, "story"
 	if id == crashedJob && run > 1 {
 		crashes = 1
 	}
-	s.tell(Event{Kind: Claimed, Job: id, Run: run, Session: storySession(s.life), Crashes: crashes})
+	if id == heldJob {
+		task = "held"
+	}
+	s.tell(Event{Kind: Claimed, Job: id, Run: run, Session: storySession(s.life), Crashes: crashes, Task: task, Begun: s.now() + 500})
 	s.tell(Event{Kind: Started, Job: id, Run: run})
 }
 
@@ -216,6 +256,11 @@ func (s *story) drop(id godwit.ID) {
 func (s *story) event(kind Kind, id godwit.ID) *Event {
 	i := slices.IndexFunc(s.events, func(e Event) bool { return e.Kind == kind && (e.Job == id || e.Asked == id) })
 	return &s.events[i]
+}
+
+// without leaves out the events of a kind.
+func (s *story) without(kind Kind) {
+	s.events = slices.DeleteFunc(s.events, func(e Event) bool { return e.Kind == kind })
 }
 
 // twin makes a second job where the first should have been met.

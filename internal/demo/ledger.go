@@ -17,6 +17,9 @@ type Ledger struct {
 	path string
 }
 
+// LedgerOf names the ledger of a demo that was begun with a report of that path.
+func LedgerOf(report string) string { return report + ".ledger" }
+
 // OpenLedger names the file; it is made by the first line.
 func OpenLedger(path string) *Ledger { return &Ledger{path: path} }
 

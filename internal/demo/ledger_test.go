@@ -49,7 +49,7 @@ func resumed() (before, after Progress, done, cut godwit.ID) {
 		Finished: map[godwit.ID]bool{done: true}, Worked: map[godwit.ID]int{done: 1, cut: 1},
 	}
 	after = Progress{
-		Report: report, State: godwit.StateSucceeded, Total: 3, Retried: 1, Crashed: 2, Args: ReportArgs{Path: "a.md"},
+		Report: report, State: godwit.StateSucceeded, Total: 3, Retried: 1, Crashed: 2, Args: ReportArgs{Ledger: "a.md.ledger"},
 		Finished: map[godwit.ID]bool{done: true, cut: true, fresh: true},
 		Worked:   map[godwit.ID]int{done: 1, cut: 2, fresh: 1},
 	}

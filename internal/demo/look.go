@@ -14,6 +14,8 @@ type Progress struct {
 	Report   godwit.ID // zero: there is none
 	State    godwit.State
 	Args     ReportArgs
+	Attempt  int                // of the report
+	Failure  *godwit.Failure    // of the report's last attempt; nil: none has failed
 	At       time.Time          // when it was finished, or else submitted
 	Total    int                // months submitted
 	Finished map[godwit.ID]bool // months that succeeded
@@ -24,6 +26,11 @@ type Progress struct {
 
 // Unfinished reports whether there is a report to go on with.
 func (p Progress) Unfinished() bool { return !p.Report.IsZero() && !p.State.Final() }
+
+// TriedAgain reports whether an attempt at the report itself failed, not the process under it, and another one is due.
+func (p Progress) TriedAgain() bool {
+	return p.State == godwit.StateScheduled && p.Failure != nil && p.Failure.Code != godwit.CodeCrashed
+}
 
 // Look reads how the newest report stands.
 func Look(ctx context.Context, c *godwit.Client) (Progress, error) {
@@ -42,7 +49,7 @@ func Look(ctx context.Context, c *godwit.Client) (Progress, error) {
 	if p.Worked, err = p.Args.ledger().Counts(); err != nil {
 		return p, err
 	}
-	p.Report, p.State, p.At = job.ID, job.State, job.CreatedAt
+	p.Report, p.State, p.At, p.Attempt, p.Failure = job.ID, job.State, job.CreatedAt, job.Attempt, job.Failure
 	if job.State.Final() {
 		p.At = job.FinishedAt
 	}

@@ -2,7 +2,9 @@ package demo
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,6 +76,29 @@ func (y Year) CellsShort() []string {
 	return []string{
 		y.City, y.Year, fmt.Sprintf("%.1f", s.TempMean()), day(s.Hottest), day(s.Coldest), fmt.Sprintf("%.0f", s.RainSum),
 	}
+}
+
+// CheckPath says why no report can be written to a path, or nothing appended to the ledger that goes with it. It tries, and leaves nothing.
+func CheckPath(path string) error {
+	for _, name := range []string{path, LedgerOf(path)} {
+		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+			return &fs.PathError{Op: "write", Path: name, Err: errors.New("is there, and is no regular file")}
+		}
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	err = errors.Join(temp.Close(), os.Remove(temp.Name()))
+	ledger, openErr := os.OpenFile(LedgerOf(path), os.O_APPEND|os.O_WRONLY, 0)
+	switch {
+	case errors.Is(openErr, fs.ErrNotExist): // it is made when it is needed
+	case openErr != nil:
+		return openErr
+	default:
+		err = errors.Join(err, ledger.Close())
+	}
+	return err
 }
 
 // write puts the report into a Markdown file: whole or not at all, and the same however often it is written.

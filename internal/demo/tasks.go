@@ -10,14 +10,14 @@ import (
 	"github.com/godwit-go/godwit/internal/demodata"
 )
 
-// ReportArgs is what the parent is asked for.
+// ReportArgs is what the parent is asked for. Where the report is written to is no part of it: that is the process's matter, so that a
+// start with another path goes on with the same work.
 type ReportArgs struct {
-	Path string        `json:"path"` // of the report file
-	Pace time.Duration `json:"pace"` // extra time a child takes, so that there is something to see and to kill
+	Ledger string        `json:"ledger"` // file that the children append to, the same however often the demo is started
+	Pace   time.Duration `json:"pace"`   // extra time a child takes, so that there is something to see and to kill
 }
 
-// ledger is the file beside the report that its children append to: its name is as durable as that of the report.
-func (a ReportArgs) ledger() *Ledger { return OpenLedger(a.Path + ".ledger") }
+func (a ReportArgs) ledger() *Ledger { return OpenLedger(a.Ledger) }
 
 // MonthArgs is what a child is asked for.
 type MonthArgs struct {
@@ -41,7 +41,10 @@ var (
 var errStation = errors.New("the weather station did not answer (an error made up by the demo: every fifth month fails once)")
 
 // Workload has the handlers.
-type Workload struct{ Client *godwit.Client }
+type Workload struct {
+	Client *godwit.Client
+	Path   string // of the file that a report is written to
+}
 
 // Handle registers the handlers.
 func (w *Workload) Handle() {
@@ -73,10 +76,13 @@ func (w *Workload) report(ctx context.Context, args ReportArgs) (Report, error) 
 		return Report{}, err
 	}
 	years := byYear(months)
-	if err := write(args.Path, years); err != nil {
+	if err := write(w.Path, years); err != nil {
+		if CheckPath(w.Path) != nil { // trying again does not mend it, as it may a full disk
+			err = godwit.Permanent(err)
+		}
 		return Report{}, err
 	}
-	return Report{Parts: len(months), Years: years, Path: args.Path}, nil
+	return Report{Parts: len(months), Years: years, Path: w.Path}, nil
 }
 
 // month computes the statistics of one part.

@@ -18,6 +18,8 @@ const (
 	DoubleWinner  Fault = "double winner"           // one run is handed out twice
 	ZombieSettle  Fault = "zombie settle"           // a run that is over settles the one that goes on
 	RefundedToken Fault = "refunded token accepted" // a run number is used again when its attempt was given back
+	ForgottenActs Fault = "forgotten acts"          // pauses, reschedules and deletes are acknowledged, and nothing comes of them
+	GoneEarly     Fault = "gone early"              // a job that is kept for a short time answers expired at once
 	ChangedResult Fault = "changed result"          // a promise tells something else when it is asked again
 )
 
@@ -143,9 +145,46 @@ func (f *faulty) allBelow(tokens []godwit.Token) []godwit.Token {
 	return below
 }
 
-// Get changes some results.
+// PauseQueue forgets it.
+func (f *faulty) PauseQueue(ctx context.Context, queue string, paused bool) error {
+	if f.fault == ForgottenActs {
+		return nil
+	}
+	return f.Store.PauseQueue(ctx, queue, paused)
+}
+
+// PauseTask forgets it.
+func (f *faulty) PauseTask(ctx context.Context, task string, paused bool) error {
+	if f.fault == ForgottenActs {
+		return nil
+	}
+	return f.Store.PauseTask(ctx, task, paused)
+}
+
+// Reschedule forgets the time, and not that a job is to run now.
+func (f *faulty) Reschedule(ctx context.Context, r []godwit.RescheduleRequest) ([]godwit.SettleAnswer, error) {
+	if f.fault == ForgottenActs && !r[0].RunAt.IsZero() {
+		return make([]godwit.SettleAnswer, len(r)), nil
+	}
+	return f.Store.Reschedule(ctx, r)
+}
+
+// Delete forgets it.
+func (f *faulty) Delete(ctx context.Context, ids []godwit.ID) ([]godwit.SettleAnswer, error) {
+	if f.fault == ForgottenActs {
+		return make([]godwit.SettleAnswer, len(ids)), nil
+	}
+	return f.Store.Delete(ctx, ids)
+}
+
+// Get changes some results, or says that what is kept for a short time is gone.
 func (f *faulty) Get(ctx context.Context, ids []godwit.ID) ([]godwit.JobAnswer, error) {
 	answers, err := f.Store.Get(ctx, ids)
+	for i := range answers {
+		if j := &answers[i].Job; f.fault == GoneEarly && j.State.Final() && j.KeepSucceeded == keepBrief {
+			answers[i] = godwit.JobAnswer{Code: godwit.CodeExpired}
+		}
+	}
 	if err != nil || f.fault != ChangedResult {
 		return answers, err
 	}

@@ -33,7 +33,19 @@ const (
 	CancelNow        // cancel it at once
 	CancelSoon       // cancel it after a few milliseconds
 	Mend             // if it fails, retry it by hand, with arguments under which it succeeds
+	Move             // reschedule it, to a time that is not far
+	Delete           // delete it when it has ended
+	Watch            // look until it is gone: its time is short
 )
+
+// What is paused now and then.
+const (
+	PausedTask  = "crash.paused"
+	PausedQueue = "side"
+)
+
+// keepBrief is for how long the brief jobs are kept.
+const keepBrief = 300 * time.Millisecond
 
 var errNotYet = errors.New("not yet")
 
@@ -61,6 +73,14 @@ func Kinds() []*Kind {
 		{Name: "crash.panics", may: "failed", body: panics, policy: godwit.Policy{MaxAttempts: 2, Backoff: quick}},
 		{Name: "crash.mended", may: "succeeded,failed", body: mended, After: Mend},
 		{Name: "crash.fragile", may: "succeeded,failed", body: slow, policy: godwit.Policy{MaxCrashes: 2}},
+		{Name: PausedTask, may: "succeeded", body: plain},
+		{Name: "crash.side", may: "succeeded", body: plain, policy: godwit.Policy{Queue: PausedQueue}},
+		{Name: "crash.moved", may: "succeeded", body: plain, After: Move, options: func(int64) godwit.SubmitOptions {
+			return godwit.SubmitOptions{Delay: time.Minute}
+		}},
+		{Name: "crash.deleted", may: "succeeded", body: plain, After: Delete},
+		{Name: "crash.brief", may: "succeeded", body: plain, After: Watch, policy: godwit.Policy{KeepSucceeded: keepBrief}},
+		{Name: "crash.pinning", may: "succeeded", body: pinning, policy: godwit.Policy{MaxAttempts: 10, Backoff: quick}},
 		{Name: "crash.unique", may: "succeeded", body: plain, options: func(n int64) godwit.SubmitOptions {
 			return godwit.SubmitOptions{Unique: godwit.Unique{Key: fmt.Sprintf("unique-%d", n%7)}}
 		}},
@@ -84,8 +104,10 @@ func (k *Kind) Args(n int64) crash.Args {
 		n %= 7
 	case "crash.overdue", "crash.timeout", "crash.panics":
 		return crash.Args{N: n, May: k.may}
+	case "crash.pinning":
+		return crash.Args{N: n, Want: valueOf(10*n, 0), May: k.may}
 	}
-	return crash.Args{N: n, Want: valueOf(n, k.depth), May: k.may, Depth: k.depth}
+	return crash.Args{N: n, Want: valueOf(n, k.depth), May: k.may, Depth: k.depth, Keep: k.policy.KeepSucceeded}
 }
 
 // Submission gives the submission of a job of the kind under an id, which may be zero.
@@ -188,4 +210,22 @@ func parent(v *Victim, ctx context.Context, a crash.Args) (sum int64, err error)
 		sum += r.Value
 	}
 	return sum, err
+}
+
+// pinning awaits a child that is kept for a short time, and needs its result again when that is long over.
+func pinning(v *Victim, ctx context.Context, a crash.Args) (int64, error) {
+	kind := v.kinds["crash.brief"]
+	promise, err := kind.task.Submit(ctx, v.client, kind.Args(10*a.N), godwit.SubmitOptions{Name: "brief"})
+	if err != nil {
+		return 0, err
+	}
+	r, err := promise.Await(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if godwit.Info(ctx).Attempt == 1 {
+		pause(ctx, 2*keepBrief)
+		return 0, errNotYet
+	}
+	return r.Value, nil
 }

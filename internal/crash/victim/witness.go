@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/crash"
@@ -41,6 +42,7 @@ func Points(file bool) []string {
 	all := []string{
 		"mid-job", "after-effect", "before-submit", "after-submit", "after-claim", "before-settle", "after-settle", "after-park",
 		"after-resume", "after-cancel", "after-retry", "before-report", "after-report", "after-rescue", "after-advance", "after-heartbeat",
+		"after-pause", "after-reschedule", "after-delete", "after-prune",
 	}
 	if file {
 		all = append(all, "write-wal", "before-sync-wal", "after-sync-wal", "write-db", "before-sync-db", "after-sync-db")
@@ -117,6 +119,7 @@ func (w *witness) Submit(ctx context.Context, jobs []godwit.NewJob) ([]godwit.Su
 
 // Claim tells what was handed out.
 func (w *witness) Claim(ctx context.Context, r godwit.ClaimRequest) (godwit.ClaimAnswer, error) {
+	begun := time.Now().UnixMicro()
 	a, err := w.Store.Claim(ctx, r)
 	if err != nil || len(a.Jobs) == 0 {
 		return a, err
@@ -130,7 +133,9 @@ func (w *witness) Claim(ctx context.Context, r godwit.ClaimRequest) (godwit.Clai
 			w.stale[j.ID] = before
 		}
 		w.tokens[j.ID] = godwit.Token{Job: j.ID, Run: j.Run, Session: r.Session}
-		events = append(events, crash.Event{Kind: crash.Claimed, Job: j.ID, Run: j.Run, Session: r.Session, Crashes: j.Crashes, Task: j.Task})
+		events = append(events, crash.Event{
+			Kind: crash.Claimed, Job: j.ID, Run: j.Run, Session: r.Session, Crashes: j.Crashes, Task: j.Task, Queue: j.Queue, Begun: begun,
+		})
 	}
 	w.mu.Unlock()
 	w.write(events...)
@@ -254,4 +259,37 @@ func (w *witness) Advance(ctx context.Context, limit int) (godwit.AdvanceAnswer,
 func (w *witness) Heartbeat(ctx context.Context, r godwit.HeartbeatRequest) (godwit.HeartbeatAnswer, error) {
 	defer w.points.pass("after-heartbeat")
 	return w.Store.Heartbeat(ctx, r)
+}
+
+// PauseQueue passes its point.
+func (w *witness) PauseQueue(ctx context.Context, queue string, paused bool) error {
+	defer w.points.pass("after-pause")
+	return w.Store.PauseQueue(ctx, queue, paused)
+}
+
+// PauseTask passes its point.
+func (w *witness) PauseTask(ctx context.Context, task string, paused bool) error {
+	defer w.points.pass("after-pause")
+	return w.Store.PauseTask(ctx, task, paused)
+}
+
+// Reschedule passes its point.
+func (w *witness) Reschedule(ctx context.Context, r []godwit.RescheduleRequest) ([]godwit.SettleAnswer, error) {
+	defer w.points.pass("after-reschedule")
+	return w.Store.Reschedule(ctx, r)
+}
+
+// Delete passes its point.
+func (w *witness) Delete(ctx context.Context, ids []godwit.ID) ([]godwit.SettleAnswer, error) {
+	defer w.points.pass("after-delete")
+	return w.Store.Delete(ctx, ids)
+}
+
+// Prune passes its point when it removed something.
+func (w *witness) Prune(ctx context.Context, limit int) (godwit.PruneAnswer, error) {
+	a, err := w.Store.Prune(ctx, limit)
+	if a.Pruned > 0 {
+		w.points.pass("after-prune")
+	}
+	return a, err
 }
