@@ -14,17 +14,19 @@ import (
 // Proxy is a network between clients and a server, which a test may make slow, cut or
 // silent. Its methods may be called at any time by any goroutine.
 type Proxy struct {
-	target   *url.URL
 	listener net.Listener
 	workers  sync.WaitGroup
 
 	mu       sync.Mutex // guards what is below
+	target   *url.URL
 	links    map[*link]struct{}
 	delay    time.Duration
 	open     chan struct{} // closed while bytes pass; a new one while they are held
 	refusing bool
 	closed   bool
 	traps    []*trap
+	deaf     bool // notifications are dropped
+	dropped  int  // so many
 }
 
 // link is one connection of a client and the one to the server that goes with it.
@@ -73,7 +75,9 @@ func NewProxy(t testing.TB, target string) *Proxy {
 
 // URL is the target's, by way of the proxy.
 func (p *Proxy) URL() string {
+	p.mu.Lock()
 	u := *p.target
+	p.mu.Unlock()
 	u.Host = p.listener.Addr().String()
 	return u.String()
 }
@@ -190,12 +194,12 @@ func (p *Proxy) accept() {
 // connect joins a client with the server, unless it is refused.
 func (p *Proxy) connect(client net.Conn) {
 	p.mu.Lock()
-	refused := p.refusing || p.closed
+	refused, host := p.refusing || p.closed, p.target.Host
 	p.mu.Unlock()
 	var server net.Conn
 	if !refused {
 		var dialer net.Dialer
-		server, _ = dialer.DialContext(context.Background(), "tcp", p.target.Host) // a server that is down is one that refuses
+		server, _ = dialer.DialContext(context.Background(), "tcp", host) // a server that is down is one that refuses
 	}
 	if server == nil {
 		reset(client)
@@ -225,10 +229,15 @@ func reset(conn net.Conn) {
 func (p *Proxy) pump(l *link, d direction, from, to net.Conn) {
 	buffer := make([]byte, 64<<10)
 	var tail []byte // the end of what passed before: a text may come in two parts
+	var sent messages
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 && p.wait(l) {
-			chunk, cut := p.filter(l, d, tail, buffer[:n])
+			chunk := buffer[:n]
+			if d == fromServer {
+				chunk = p.audible(&sent, chunk)
+			}
+			chunk, cut := p.filter(l, d, tail, chunk)
 			_, writeErr := to.Write(chunk)
 			tail = append(tail, chunk...)
 			tail = append([]byte(nil), tail[max(0, len(tail)-longestText):]...)
@@ -243,6 +252,15 @@ func (p *Proxy) pump(l *link, d direction, from, to net.Conn) {
 			return
 		}
 	}
+}
+
+// audible is a chunk as clients are to hear it.
+func (p *Proxy) audible(sent *messages, chunk []byte) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	chunk, dropped := sent.without(chunk, p.deaf)
+	p.dropped += dropped
+	return chunk
 }
 
 // longestText bounds how much of the past is looked at for a text.
