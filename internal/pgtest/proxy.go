@@ -14,11 +14,13 @@ import (
 // Proxy is a network between clients and a server, which a test may make slow, cut or
 // silent. Its methods may be called at any time by any goroutine.
 type Proxy struct {
+	target   *url.URL
 	listener net.Listener
 	workers  sync.WaitGroup
 
 	mu       sync.Mutex // guards what is below
-	target   *url.URL
+	host     string     // to which new connections lead
+	disguise bool
 	links    map[*link]struct{}
 	delay    time.Duration
 	open     chan struct{} // closed while bytes pass; a new one while they are held
@@ -34,7 +36,8 @@ type link struct {
 	client, server net.Conn
 	ended          chan struct{} // closed with both connections
 
-	losing *trap // the answer to what the client sent is to be lost; guarded by the proxy's lock
+	losing    *trap // the answer to what the client sent is to be lost; guarded by the proxy's lock
+	disguised bool  // its key was changed; guarded by the proxy's lock
 }
 
 // direction is which way bytes go.
@@ -66,7 +69,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{target: u, listener: listener, links: map[*link]struct{}{}, open: make(chan struct{})}
+	p := &Proxy{target: u, listener: listener, host: u.Host, links: map[*link]struct{}{}, open: make(chan struct{})}
 	close(p.open)
 	p.workers.Go(p.accept)
 	t.Cleanup(p.close)
@@ -75,9 +78,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 
 // URL is the target's, by way of the proxy.
 func (p *Proxy) URL() string {
-	p.mu.Lock()
 	u := *p.target
-	p.mu.Unlock()
 	u.Host = p.listener.Addr().String()
 	return u.String()
 }
@@ -123,6 +124,26 @@ func (p *Proxy) Refuse(refuse bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refusing = refuse
+}
+
+// Lead lets new connections lead to the server of another URL, as a name does after a failover; those that are there stay.
+func (p *Proxy) Lead(t testing.TB, target string) {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil || u.Port() == "" {
+		t.Fatalf("a proxy needs a URL with a host and a port, got %q", target)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.host = u.Host
+}
+
+// Disguise lets the proxy pass for a pooler: clients of new connections are given other numbers than those of
+// the server's processes.
+func (p *Proxy) Disguise() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.disguise = true
 }
 
 // Cut resets all connections and returns how many there were.
@@ -194,7 +215,7 @@ func (p *Proxy) accept() {
 // connect joins a client with the server, unless it is refused.
 func (p *Proxy) connect(client net.Conn) {
 	p.mu.Lock()
-	refused, host := p.refusing || p.closed, p.target.Host
+	refused, host := p.refusing || p.closed, p.host
 	p.mu.Unlock()
 	var server net.Conn
 	if !refused {
@@ -294,6 +315,13 @@ func (p *Proxy) filter(l *link, d direction, tail, chunk []byte) ([]byte, *trap)
 	defer p.mu.Unlock()
 	if d == fromServer && l.losing != nil {
 		return nil, l.losing
+	}
+	if d == fromServer && p.disguise && !l.disguised {
+		// The message that tells the number of the process, and comes once: K, its length, the number and a secret.
+		if _, key, found := bytes.Cut(chunk, []byte{'K', 0, 0, 0, 12}); found && len(key) >= 8 {
+			key[1] ^= 0x55
+			l.disguised = true
+		}
 	}
 	for i, trap := range p.traps {
 		if trap.direction != d || !trap.springs(tail, chunk) {

@@ -1,25 +1,6 @@
 package pgtest
 
-import (
-	"encoding/binary"
-	"net/url"
-	"testing"
-)
-
-// Lead lets new connections go to another server from now on, as a name does that is moved; those that are there stay. Of the
-// URL only host and port count.
-func (p *Proxy) Lead(t testing.TB, target string) {
-	t.Helper()
-	u, err := url.Parse(target)
-	if err != nil || u.Port() == "" {
-		t.Fatalf("a proxy needs a URL with a host and a port, got %q", target)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	host := *p.target
-	host.Host = u.Host
-	p.target = &host
-}
+import "encoding/binary"
 
 // Deafen drops notifications on all connections, until Deafen(false): everything else passes, so that nobody can tell from his
 // connection that he is told nothing. Connections must not be encrypted.

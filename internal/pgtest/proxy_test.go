@@ -2,8 +2,6 @@ package pgtest_test
 
 import (
 	"context"
-	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -181,44 +179,24 @@ func TestProxyDelays(t *testing.T) {
 	exec1(t, conn, ";")
 }
 
-func TestADeafConnectionHearsEverythingButNotifications(t *testing.T) {
+func TestProxyLeadsElsewhereAndPassesForAPooler(t *testing.T) {
 	t.Parallel()
-	p, direct, conn := proxied(t)
-	exec1(t, conn, "LISTEN c")
-	other := connect(t, direct)
-	p.Deafen(true)
-	for i := range 3 {
-		exec1(t, other, "SELECT pg_notify('c', '"+strings.Repeat("x", 2000*i)+"')")
-		if got := show(t, p.URL(), "SELECT repeat('x', 100000)"); len(got) != 100000 {
-			t.Errorf("%d bytes came, want 100000", len(got))
-		}
+	a, b := pgtest.Start(t, pgtest.Config{Unsynced: true}), pgtest.Start(t, pgtest.Config{Unsynced: true})
+	proxy := pgtest.NewProxy(t, a.URL("postgres"))
+	const pid, port = "SELECT pg_backend_pid()", "SELECT current_setting('port')"
+	var backend uint32
+	direct := connect(t, proxy.URL())
+	if err := direct.QueryRow(t.Context(), pid).Scan(&backend); err != nil || backend != direct.PgConn().PID() {
+		t.Errorf("the number of the process is %d, told as %d, %v", backend, direct.PgConn().PID(), err)
 	}
-	exec1(t, conn, "SELECT 1") // what was notified came before the answer
-	if got := p.Dropped(); got != 3 {
-		t.Errorf("%d notifications were dropped, want 3", got)
+	proxy.Disguise()
+	pooled := connect(t, proxy.URL())
+	if err := pooled.QueryRow(t.Context(), pid).Scan(&backend); err != nil || backend == pooled.PgConn().PID() {
+		t.Errorf("a pooler tells the number of the process: %d, %v", backend, err)
 	}
-	p.Deafen(false)
-	exec1(t, other, "NOTIFY c, 'heard'")
-	if n, err := conn.WaitForNotification(t.Context()); err != nil || n.Payload != "heard" {
-		t.Errorf("heard %+v, %v", n, err)
-	}
-}
-
-func TestAProxyLeadsElsewhere(t *testing.T) {
-	t.Parallel()
-	p, direct, conn := proxied(t)
-	there := pgtest.Start(t, pgtest.Config{Unsynced: true})
-	u, err := url.Parse(direct)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.Lead(t, there.URL("postgres"))
-	if _, err := pgx.Connect(t.Context(), p.URL()); err == nil {
-		t.Errorf("the other server has no database %s", u.Path)
-	}
-	exec1(t, conn, "SELECT 1")
-	p.Lead(t, direct)
-	if got := show(t, p.URL(), "SELECT 'here'"); got != "here" {
-		t.Errorf("it answers %q", got)
+	before := show(t, proxy.URL(), port)
+	proxy.Lead(t, b.URL("postgres"))
+	if after := show(t, proxy.URL(), port); after == before || after != show(t, b.URL("postgres"), port) {
+		t.Errorf("it leads to port %s, before to %s", after, before)
 	}
 }

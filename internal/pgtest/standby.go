@@ -32,6 +32,11 @@ func (s *Server) Standby(t testing.TB) *Server {
 	}
 	standby.must(t, "start a standby of", standby.startOnFreePort)
 	s.Set(t, "synchronous_standby_names", name)
+	t.Cleanup(func() {
+		if s.running() {
+			s.Set(t, "synchronous_standby_names", "") // what is committed then does not wait for what is gone
+		}
+	})
 	s.AwaitStandby(t, standby)
 	return standby
 }
