@@ -14,7 +14,10 @@ import (
 	"github.com/godwit-go/godwit/internal/pgtest"
 )
 
-var machineRounds = flag.Int("machines", 0, "rounds of faults on a cluster on PostgreSQL; at least one of each of the main kinds")
+var (
+	machineRounds = flag.Int("machines", 0, "rounds of faults on a cluster on PostgreSQL; at least one of each of the main kinds")
+	machineWay    = flag.String("way", "", "the one kind of all these rounds")
+)
 
 // longMachines runs have the time for faults of every kind, for many in a row, and for a server that syncs.
 func longMachines() bool { return *machineRounds >= 30 }

@@ -5,6 +5,7 @@ package crash_test
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"syscall"
 	"time"
 
@@ -66,6 +67,9 @@ func hangs(weight int) int {
 func planMachines(rng *rand.Rand, n int) []int {
 	var all, drawn []int
 	for i, w := range ways {
+		if *machineWay == w.name {
+			return slices.Repeat([]int{i}, max(n, 1))
+		}
 		for range w.weight {
 			drawn = append(drawn, i)
 		}
@@ -317,7 +321,7 @@ func (m *machines) leadAstray() {
 		m.name.Lead(t, there)
 		m.name.Cut()
 	}
-	pause(t.Context(), time.Duration(m.c.draw(int(lease))))
+	pause(t.Context(), lease/4+time.Duration(m.c.draw(int(lease))))
 	for i, p := range m.hosts {
 		p.Lead(t, m.leads[i].URL("postgres"))
 	}

@@ -52,7 +52,10 @@ type machines struct {
 // newMachines starts PostgreSQL, with a standby or without, and the processes.
 func newMachines(t *testing.T, fault victim.Fault, standby bool) *machines {
 	t.Helper()
-	m := &machines{primary: pgtest.Start(t, pgtest.Config{Unsynced: !longMachines(), Settings: map[string]string{"max_connections": "60"}})}
+	m := &machines{primary: pgtest.Start(t, pgtest.Config{Unsynced: !longMachines(), Settings: map[string]string{
+		"max_connections":             "60",    // soon used up
+		"wal_retrieve_retry_interval": "200ms", // until a standby looks for its primary again: commits wait for it
+	}})}
 	// A role without rights of its own, so that a server that is full of it still lets the harness in.
 	m.primary.Exec(t, "CREATE ROLE app LOGIN PASSWORD 'app'", "GRANT CREATE ON DATABASE postgres TO app", "CREATE SCHEMA app AUTHORIZATION app")
 	m.leads = append(m.leads, m.primary)
