@@ -19,6 +19,7 @@ import (
 const (
 	orderPause   = 20 * time.Millisecond
 	orderTimeout = 3 * time.Second // of one try
+	ordersMax    = 8               // that are waited for
 )
 
 // application is a program that has tables of its own beside the jobs, and makes a job in the transaction that writes a row.
@@ -26,6 +27,7 @@ type application struct {
 	m     *machines
 	pool  *pgxpool.Pool
 	store *postgres.Store
+	open  chan struct{} // holds a value for each order whose job is waited for
 
 	mu     sync.Mutex
 	orders map[godwit.ID]bool // guarded by mu: begun; true when they were taken back on purpose
@@ -38,7 +40,7 @@ var errTakenBack = errors.New("the customer has changed his mind")
 func newApplication(m *machines) *application {
 	t := m.c.t
 	t.Helper()
-	a := &application{m: m, orders: map[godwit.ID]bool{}}
+	a := &application{m: m, open: make(chan struct{}, ordersMax), orders: map[godwit.ID]bool{}}
 	var err error
 	a.pool, err = pgxpool.New(t.Context(), m.c.url+"&target_session_attrs=read-write&connect_timeout=2")
 	m.must(err)
@@ -64,7 +66,7 @@ func newApplication(m *machines) *application {
 	return a
 }
 
-// order writes a row and its job, or neither, and insists until it knows.
+// order writes a row and its job, or neither. It waits while too many are under way: a machine that is slow is to get no slower.
 func (a *application) order(ctx context.Context) {
 	d := a.m.driver
 	id, back := godwit.NewID(), d.c.draw(4) == 0
@@ -72,6 +74,19 @@ func (a *application) order(ctx context.Context) {
 	a.mu.Lock()
 	a.orders[id] = back
 	a.mu.Unlock()
+	select {
+	case a.open <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	if !a.insist(ctx, job, back) {
+		<-a.open
+	}
+}
+
+// insist makes an order until it knows whether it is made, and reports whether its job is waited for.
+func (a *application) insist(ctx context.Context, job godwit.Submission, back bool) bool {
+	d, id := a.m.driver, job.Options.ID
 	e := crash.Event{Asked: id, Task: job.Task, Args: string(job.Args.Data)}
 	for {
 		if !back { // of one that is taken back nobody is to hear
@@ -81,14 +96,17 @@ func (a *application) order(ctx context.Context) {
 		answer, err := a.try(ctx, job, back)
 		switch {
 		case errors.Is(err, errTakenBack), ctx.Err() != nil:
-			return
+			return false
 		case err == nil:
 			e.Kind, e.Job, e.Created, e.State, e.Code = crash.Submitted, answer.ID, answer.Created, answer.State, answer.Code
 			d.c.write(e)
-			d.work.Go(func() { d.observe(ctx, id) })
-			return
+			d.work.Go(func() {
+				d.observe(ctx, id)
+				<-a.open
+			})
+			return true
 		case back:
-			return // it did not come to be committed
+			return false // it did not come to be committed
 		}
 		d.c.write(crash.Event{Kind: crash.Cut, Asked: id})
 		pause(ctx, orderPause)

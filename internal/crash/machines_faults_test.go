@@ -53,6 +53,7 @@ var ways = []struct {
 	{"read only", 4, false, (*machines).makeReadOnly},
 	{"switch", 4, false, (*machines).switchOver},
 	{"promote", 6, true, (*machines).promote},
+	{"kill and promote", 3, false, (*machines).killAmidFailover},
 	{"hang", hangs(4), false, (*machines).hang},
 }
 
@@ -358,6 +359,18 @@ func (m *machines) promote() {
 	m.succeed()
 	m.flow(flowLines)
 	m.newStandby()
+}
+
+// killAmidFailover kills a worker when its server has just been lost too.
+func (m *machines) killAmidFailover() {
+	i := 1 + m.c.draw(workersOf)
+	s := m.processes[i]
+	m.processes[i] = nil
+	m.fault("kill -9")
+	m.kill(s, round{kind: kill}, "random, amid a failover")
+	m.promote()
+	m.begin(i, victim.Orders{})
+	m.awaitRescued(s)
 }
 
 // hang lets the primary hang instead: nobody hears an end of his connections to it.
