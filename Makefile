@@ -7,6 +7,7 @@ COUNT    ?= 3
 BENCH    ?= .
 OPS      ?= 1000000
 ROUNDS   ?= 200
+MACHINES ?= 100
 
 DIFFERENTIAL_FLAGS ?= -ops=$(OPS) -v
 
@@ -81,8 +82,8 @@ differential: ## one seeded stream of OPS operations through every store, compar
 	$(GO) test ./storetest -run TestDifferential -timeout=60m $(DIFFERENTIAL_FLAGS)
 
 .PHONY: crash
-crash: ## kill the program ROUNDS times, stop it, take its power away; print the figures
-	$(GO) test ./internal/crash -run '^TestCrash$$' -v -timeout=60m -rounds=$(ROUNDS)
+crash: postgres ## kill the program ROUNDS times, stop it, take its power away; break a cluster on PostgreSQL MACHINES times; print the figures
+	$(GO) test ./internal/crash -run '^Test(Machines)?Crash$$' -parallel=1 -v -timeout=60m -rounds=$(ROUNDS) -machines=$(MACHINES)
 
 .PHONY: cold
 cold: ## how long it takes from `git clone` to the first result with nothing in the caches of Go; downloads the modules

@@ -256,6 +256,14 @@ CREATE TABLE godwit.waits (
 
 CREATE INDEX waits_waiter ON godwit.waits (waiter);
 
+-- What was copied into the schema, in the same transaction: one whose answer was lost is made again, and finds itself here.
+CREATE TABLE godwit.copies (
+  id        uuid PRIMARY KEY, -- made where the jobs come from
+  jobs      bigint NOT NULL,
+  copied_at timestamptz NOT NULL DEFAULT now(),
+  source    text NOT NULL
+);
+
 -- Which migrations were done, and when by the server's clock.
 CREATE TABLE godwit.migrations (
   version integer PRIMARY KEY,

@@ -18,10 +18,24 @@ var imported = []string{
 	"unique_keys", "children", "cascades", "waits",
 }
 
+// Copy is where jobs come from that are imported.
+type Copy struct {
+	ID     godwit.ID // of this copy, the same when it is made again; [godwit.NewID] makes one
+	Source string    // for people to read
+}
+
+// Imported is what an import has done.
+type Imported struct {
+	Jobs    int  // that came
+	Already bool // the same copy had been made before; nothing was done now
+}
+
 // Import fills an empty schema with what export hands over, in one transaction: until it is committed nobody sees anything, who works with the
-// schema meanwhile waits, and what is cut off leaves nothing behind. A schema that is not empty is refused. Export is that of a store of
-// another kind: some rows of a table at a time, as int64, string, []byte and nil. It answers with how many jobs came.
-func Import(ctx context.Context, config Config, export func(to func(table string, columns []string, rows [][]any) error) error) (jobs int, err error) {
+// schema meanwhile waits, and what is cut off leaves nothing behind. The id of the copy is kept in the same transaction: an import whose
+// commit was not answered ([godwit.CodeOutcomeUnknown]) may be repeated, and answers that it has been made, whatever has become of
+// the jobs since. Any other schema that is not empty is refused. Export is that of a store of another kind: some rows of a table at a time, as
+// int64, string, []byte and nil.
+func Import(ctx context.Context, config Config, from Copy, export func(to func(table string, columns []string, rows [][]any) error) error) (done Imported, err error) {
 	err = withMigrator(ctx, config, func(m *migrator) error {
 		if config.Migrate == MigrateNever {
 			err = m.current(ctx)
@@ -35,25 +49,31 @@ func Import(ctx context.Context, config Config, export func(to func(table string
 		if err != nil {
 			return err
 		}
-		i := &importer{tx: tx, name: m.name, schema: m.schema}
-		if err := i.run(ctx, export); err != nil {
+		i := &importer{tx: tx, name: m.name, schema: m.schema, from: from}
+		if err := i.run(ctx, export); err != nil || i.already {
+			done = Imported{i.jobs, i.already}
 			return errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
 		}
-		jobs = i.jobs
-		return tx.Commit(ctx)
+		if err := tx.Commit(ctx); err != nil {
+			return toError(commitError(err))
+		}
+		done = Imported{Jobs: i.jobs}
+		return nil
 	})
-	return jobs, err
+	return done, err
 }
 
 type importer struct {
-	tx     pgx.Tx
-	name   string
-	schema schema
-	jobs   int
+	tx      pgx.Tx
+	name    string
+	schema  schema
+	from    Copy
+	jobs    int
+	already bool
 }
 
 func (i *importer) run(ctx context.Context, export func(to func(table string, columns []string, rows [][]any) error) error) error {
-	if err := i.alone(ctx); err != nil {
+	if err := i.alone(ctx); err != nil || i.already {
 		return err
 	}
 	err := export(func(table string, columns []string, rows [][]any) error { return i.take(ctx, table, columns, rows) })
@@ -65,11 +85,32 @@ func (i *importer) run(ctx context.Context, export func(to func(table string, co
 	if _, err := i.tx.Exec(ctx, i.schema.in(next)); err != nil {
 		return err
 	}
-	return i.check(ctx)
+	if err := i.check(ctx); err != nil {
+		return err
+	}
+	const note = "INSERT INTO godwit.copies (id, jobs, source) VALUES ($1, $2, $3)"
+	_, err = i.tx.Exec(ctx, i.schema.in(note), uuid(i.from.ID), i.jobs, plainText(i.from.Source))
+	return err
 }
 
-// alone keeps others away, and looks that there is nothing yet.
-func (i *importer) alone(ctx context.Context) error {
+// madeBefore reports whether this copy is here.
+func (i *importer) madeBefore(ctx context.Context) (bool, error) {
+	err := i.tx.QueryRow(ctx, i.schema.in("SELECT jobs FROM godwit.copies WHERE id = $1"), uuid(i.from.ID)).Scan(&i.jobs)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// alone keeps others away, and looks that there is nothing yet. A copy that is made anew while it is under way waits for its own
+// lock, and does not hold up those who work with what it brought.
+func (i *importer) alone(ctx context.Context) (err error) {
+	if _, err := i.tx.Exec(ctx, i.schema.in("LOCK TABLE godwit.copies IN EXCLUSIVE MODE")); err != nil {
+		return err
+	}
+	if i.already, err = i.madeBefore(ctx); err != nil || i.already {
+		return err
+	}
 	names, filled := make([]string, 0, len(imported)+1), make([]string, 0, len(imported)+1)
 	for _, table := range append(slices.Clone(imported), "sessions") {
 		names = append(names, "godwit."+table)

@@ -13,13 +13,17 @@ import (
 // TestImportHasEveryTable finds a table that was added to the schema and not to what is imported.
 func TestImportHasEveryTable(t *testing.T) {
 	t.Parallel()
-	text, err := migrationFiles.ReadFile("migrations/0001_begin.sql")
+	steps, err := migrations()
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := append(slices.Clone(imported), "sessions", "capabilities", "serves", "migrations")
+	text := ""
+	for _, step := range steps {
+		text += step.SQL
+	}
+	known := append(slices.Clone(imported), "sessions", "capabilities", "serves", "copies", "migrations")
 	n := 0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(text) {
 		if name, ok := strings.CutPrefix(line, "CREATE TABLE godwit."); ok {
 			n++
 			if name, _, _ = strings.Cut(name, " "); !slices.Contains(known, name) {
@@ -58,14 +62,38 @@ func TestImportThatFailsLeavesNothing(t *testing.T) {
 			}, "does not fit together",
 		},
 	} {
-		if _, err := Import(t.Context(), config, c.export); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Import(t.Context(), config, Copy{ID: godwit.NewID()}, c.export); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	if _, err := Import(t.Context(), config, func(to to) error { return to("lanes", columns, [][]any{slices.Clone(lane)}) }); err != nil {
-		t.Errorf("nothing should be left: %v", err)
+	first := Copy{ID: godwit.NewID(), Source: "a test"}
+	if done, err := Import(t.Context(), config, first, func(to to) error { return to("lanes", columns, [][]any{slices.Clone(lane)}) }); err != nil || done.Already {
+		t.Errorf("nothing should be left: %+v, %v", done, err)
 	}
-	if _, err := Import(t.Context(), config, func(to) error { return nil }); !errors.Is(err, godwit.ErrWrongState) {
+	if _, err := Import(t.Context(), config, Copy{ID: godwit.NewID()}, func(to) error { return nil }); !errors.Is(err, godwit.ErrWrongState) {
 		t.Errorf("a schema that is not empty: %v, want wrong state", err)
+	}
+	if done, err := Import(t.Context(), config, first, func(to) error { return broken }); err != nil || !done.Already {
+		t.Errorf("the same copy again: %+v, %v", done, err)
+	}
+}
+
+func TestAnImportWithoutAnAnswerIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	proxy := pgtest.NewProxy(t, pgtest.Database(t))
+	config, from := Config{URL: proxy.URL()}, Copy{ID: godwit.NewID(), Source: "a test"}
+	if _, err := Migrate(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	export := func(to func(table string, columns []string, rows [][]any) error) error {
+		return to("paused_queues", []string{"name"}, [][]any{{"q"}})
+	}
+	lost := proxy.LoseAnswer("commit\x00")
+	if _, err := Import(t.Context(), config, from, export); !errors.Is(err, godwit.ErrOutcomeUnknown) {
+		t.Fatalf("the answer was lost: %v", err)
+	}
+	<-lost
+	if done, err := Import(t.Context(), config, from, export); err != nil || !done.Already {
+		t.Errorf("made again: %+v, %v", done, err)
 	}
 }

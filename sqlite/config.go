@@ -23,7 +23,23 @@ type Config struct {
 	Readers int
 	// QuickCheck lets Open look through the whole file for damage, which takes about a second for each gigabyte.
 	QuickCheck bool
+	// Moved says what Open does about a file whose jobs were copied to another store. Defaults to [MovedRefuse].
+	Moved MovedMode
 }
+
+// MovedMode says what opening a file does that is marked as moved: its jobs are in another store, and would run twice.
+type MovedMode string
+
+// What opening a file does that is marked as moved.
+const (
+	// MovedRefuse answers [godwit.CodeWrongState] with where the jobs are.
+	MovedRefuse MovedMode = "refuse"
+	// MovedTakeBack removes the mark: the file is worked with again, and its jobs run here. Whoever says so has seen to it that they do
+	// not run there. A later copy is another one.
+	MovedTakeBack MovedMode = "take_back"
+	// MovedLook leaves the mark. It is for those who start no client: a copy, a backup, a look.
+	MovedLook MovedMode = "look"
+)
 
 // Defaults and bounds of a [Config].
 const (
@@ -43,6 +59,13 @@ func (c Config) withDefaults() (Config, error) {
 		return c, invalid("LockWait", "must be at most %v, got %v", LockWaitMax, c.LockWait)
 	case c.Readers < 0 || c.Readers > ReadersMax:
 		return c, invalid("Readers", "must be between 1 and %d, got %d (0 means %d)", ReadersMax, c.Readers, ReadersDefault)
+	}
+	switch c.Moved {
+	case "":
+		c.Moved = MovedRefuse
+	case MovedRefuse, MovedTakeBack, MovedLook:
+	default:
+		return c, invalid("Moved", "must be %q, %q or %q, got %.80q", MovedRefuse, MovedTakeBack, MovedLook, string(c.Moved))
 	}
 	if c.LockWait == 0 {
 		c.LockWait = LockWaitDefault

@@ -104,6 +104,9 @@ func (s *Store) prepare(config Config) error {
 		return err
 	}
 	s.clock.begin(floor)
+	if err := s.checkMoved(config.Moved); err != nil {
+		return err
+	}
 	if err := s.takeOver(); err != nil {
 		return err
 	}

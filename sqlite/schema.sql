@@ -57,6 +57,16 @@ CREATE TABLE godwit_meta (
   value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- The mark of a file whose jobs are copied elsewhere: at most one row. copy is the id by which the target knows the copy again, made
+-- before it begins; moved_at is 0 until it is known to be committed there. With a row the file is not worked with, unless it is
+-- taken back.
+CREATE TABLE godwit_moved (
+  one      INTEGER PRIMARY KEY CHECK (one = 1),
+  copy     BLOB NOT NULL CHECK (length(copy) = 16),
+  target   TEXT NOT NULL, -- its URL without the password, and its schema
+  moved_at INTEGER NOT NULL
+) STRICT;
+
 -- What live sessions can run, looked up by lane for the reason why a job is held. They go with the session.
 CREATE TABLE godwit_capabilities (
   task        TEXT NOT NULL,

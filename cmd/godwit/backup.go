@@ -114,7 +114,7 @@ func backup(ctx context.Context, from, to string) (err error) {
 
 // verify opens a copy as a program would, and looks through it.
 func verify(ctx context.Context, path string) error {
-	copied, err := sqlite.Open(ctx, sqlite.Config{Path: path})
+	copied, err := sqlite.Open(ctx, sqlite.Config{Path: path, Moved: sqlite.MovedLook})
 	if err != nil {
 		return err
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/doctor"
 	"github.com/godwit-go/godwit/postgres"
 	"github.com/godwit-go/godwit/sqlite"
@@ -26,7 +28,9 @@ Stop what works with the file first; while a process holds it copy refuses. Jobs
 ready again, or scheduled after a crash delay, with one more crash; a job that waited for others goes on waiting.
 
 All comes in one transaction, which is checked before it is committed: until then nobody sees anything, and a copy that was cut off leaves nothing
-behind and is just started again. Afterwards work with PostgreSQL alone: the file still has the jobs, and they would run in both.`,
+behind and is just started again. One that had been committed, though its answer was lost, says so then and does nothing more. Afterwards the file,
+which still has the jobs, is marked as moved: serve and worker refuse it, so that no job runs in both. To take it back instead set
+GODWIT_SQLITE_MOVED=take_back.`,
 		Example: "  godwit copy --from sqlite:godwit.db --to postgres://godwit@db.internal/app",
 		Args:    noArgs,
 	}
@@ -39,7 +43,7 @@ behind and is just started again. Afterwards work with PostgreSQL alone: the fil
 		if err != nil {
 			return err
 		}
-		jobs, err := copyJobs(cmd.Context(), path, config)
+		done, err := copyJobs(cmd.Context(), path, config)
 		var stop stopped
 		switch {
 		case errors.As(context.Cause(cmd.Context()), &stop) && err != nil:
@@ -47,7 +51,7 @@ behind and is just started again. Afterwards work with PostgreSQL alone: the fil
 		case err != nil:
 			return failure{err, codeOf(err)}
 		}
-		return printCopy(newPrinter(cmd, f.output), copyForm{jobs, from, redacted(f.db), config.Schema})
+		return printCopy(newPrinter(cmd, f.output), copyForm{done.Jobs, done.Already, from, redacted(f.db), config.Schema})
 	}
 	return cmd
 }
@@ -70,30 +74,63 @@ func (f *clientFlags) checkCopy(from string) (path string, config postgres.Confi
 	return path, config, err
 }
 
-func copyJobs(ctx context.Context, path string, config postgres.Config) (jobs int, err error) {
-	store, err := sqlite.Open(ctx, sqlite.Config{Path: path, LockWait: lockWait})
+// copyJobs copies the jobs of a file and marks it as moved. A copy that fails leaves the file as it was; of one that is cut off, or
+// whose end nobody knows, the mark says so.
+func copyJobs(ctx context.Context, path string, config postgres.Config) (done postgres.Imported, err error) {
+	store, err := sqlite.Open(ctx, sqlite.Config{Path: path, LockWait: lockWait, Moved: sqlite.MovedLook})
 	if err != nil {
-		return 0, explainLocked(ctx, path, true, err)
+		return done, explainLocked(ctx, path, true, err)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	if err := store.Check(ctx); err != nil {
-		return 0, err
+		return done, err
 	}
-	return postgres.Import(ctx, config, func(to func(string, []string, [][]any) error) error { return store.Export(ctx, to) })
+	id, err := store.BeginMove(ctx, fmt.Sprintf("schema %s of %s", config.Schema, redacted(config.URL)))
+	if err != nil {
+		return done, err
+	}
+	from := postgres.Copy{ID: id, Source: sourceOf(path)}
+	for range copyTries {
+		done, err = postgres.Import(ctx, config, from, func(to func(string, []string, [][]any) error) error { return store.Export(ctx, to) })
+		if !errors.Is(err, godwit.ErrOutcomeUnknown) {
+			break
+		}
+	}
+	if errors.Is(err, godwit.ErrOutcomeUnknown) {
+		return done, err // the mark stays until somebody knows
+	}
+	return done, errors.Join(err, store.EndMove(context.WithoutCancel(ctx), id, err == nil))
+}
+
+// copyTries is how often a copy is made whose commit is not answered: the second one sees whether the first has happened.
+const copyTries = 2
+
+// sourceOf names a file for those who find it in the database.
+func sourceOf(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		path = whole
+	}
+	host, _ := os.Hostname() // without one the path alone has to do
+	return fmt.Sprintf("%s on %s", path, host)
 }
 
 type copyForm struct {
-	Jobs   int    `json:"jobs"`
-	From   string `json:"from"`
-	To     string `json:"to"`
-	Schema string `json:"schema"`
+	Jobs    int    `json:"jobs"`
+	Already bool   `json:"already"`
+	From    string `json:"from"`
+	To      string `json:"to"`
+	Schema  string `json:"schema"`
 }
 
 func printCopy(p *printer, form copyForm) error {
 	if p.json {
 		return p.object(form)
 	}
-	p.note("work with PostgreSQL alone from now on: the jobs of %s would run in both", form.From)
-	_, err := fmt.Fprintf(p.out, "%s copied from %s into schema %s of %s\n", count(form.Jobs, "job", "jobs"), form.From, form.Schema, form.To)
+	p.note("work with PostgreSQL alone from now on: %s is marked as moved, and refused", form.From)
+	already := ""
+	if form.Already {
+		already = "already "
+	}
+	_, err := fmt.Fprintf(p.out, "%s %scopied from %s into schema %s of %s\n", count(form.Jobs, "job", "jobs"), already, form.From, form.Schema, form.To)
 	return err
 }

@@ -172,11 +172,17 @@ func TestCopyMovesEverythingToPostgreSQL(t *testing.T) {
 	t.Parallel()
 	w, db, dir := makeCopyWorld(t), pgtest.Database(t), t.TempDir()
 	w.killedHalfWay(t, db)
+	if out, err := program(t.Context(), t, dir, "job", "list", "--db", "sqlite:"+w.path).CombinedOutput(); err == nil || !strings.Contains(string(out), "when that was cut off") {
+		t.Errorf("a file whose copy was killed: %v\n%s", err, out)
+	}
 	out, err := program(t.Context(), t, dir, "copy", "--from", "sqlite:"+w.path, "--to", db).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "jobs copied from") {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	from, err := open.Store(t.Context(), "sqlite:"+w.path)
+	if _, err := open.Store(t.Context(), "sqlite:"+w.path); !errors.Is(err, godwit.ErrWrongState) {
+		t.Errorf("the file that was moved opens: %v", err)
+	}
+	from, err := sqlite.Open(t.Context(), sqlite.Config{Path: w.path, Moved: sqlite.MovedLook})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,8 +219,8 @@ func TestCopyMovesEverythingToPostgreSQL(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err = program(t.Context(), t, dir, "copy", "--from", "sqlite:"+w.path, "--to", db).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "is not empty") {
-		t.Errorf("a schema that is not empty: %v\n%s", err, out)
+	if err != nil || !strings.Contains(string(out), "already copied from") {
+		t.Errorf("the same copy again: %v\n%s", err, out)
 	}
 	w.goesOn(t, to)
 }

@@ -15,7 +15,9 @@ import (
 // migrateFlags are the flags of the commands that work on the schema of a PostgreSQL database.
 type migrateFlags struct {
 	clientFlags
-	sql bool
+	sql     bool
+	to      int
+	confirm string
 }
 
 func newMigrate() *cobra.Command {
@@ -51,24 +53,6 @@ An SQLite file needs none of this: it is brought up to date when it is opened.`,
 		}
 		return p.migrations(taken)
 	})
-	return cmd
-}
-
-func newMigrateDown() *cobra.Command {
-	f := &migrateFlags{}
-	cmd := &cobra.Command{
-		Use:   "down",
-		Short: "Say what to do instead: steps are not taken back",
-		Long: `down changes nothing and ends with exit code 2: there is no way back from a step. None is needed to go back to the program before the
-newest, which works with the schema as it is. To go back further restore a backup made by pg_dump. To remove Godwit with all its jobs
-drop the schema: DROP SCHEMA godwit CASCADE.`,
-		Args: noArgs,
-	}
-	f.bindMigrate(cmd)
-	cmd.RunE = func(*cobra.Command, []string) error {
-		return usagef("steps are not taken back, and nothing was changed: the program before the newest works with the schema as it is, so just start that one " +
-			"(to go back further restore a backup made by pg_dump; to remove all jobs with the schema: DROP SCHEMA godwit CASCADE)")
-	}
 	return cmd
 }
 

@@ -27,6 +27,7 @@ func newSettings(cmd *cobra.Command, listen bool) *settings {
 	cmd.Flags().StringVar(&s.file, "config", os.Getenv("GODWIT_CONFIG"), "configuration file, in YAML (env GODWIT_CONFIG)")
 	cmd.Flags().BoolVar(&s.check, "check-config", false, "print the configuration in effect, without secrets, and end")
 	s.add("db", "db", "url", "database, as sqlite:PATH or postgres://user@host/database")
+	s.add("schema", "postgres.schema", "name", "schema of a PostgreSQL --db that holds the jobs")
 	s.add("queues", "queues", "name=concurrency,...", "queues to work, and how many jobs of each run at a time")
 	s.entry("workers", "queues", "default", "jobs of the queue default run at a time: the same as default=N among the queues")
 	s.add("grace", "stop_grace", "duration", "how long running jobs may take to finish when it stops")
@@ -67,6 +68,9 @@ func (s *settings) load() (*config.Config, error) {
 	c, err := config.Load(sources)
 	if err != nil {
 		return nil, usageError{err}
+	}
+	if s.cmd.Flags().Changed("schema") && !isPostgres(c.DB) {
+		return nil, usagef("--schema is that of a PostgreSQL database, and --db is %s", quoteShort(redacted(c.DB)))
 	}
 	return c, nil
 }

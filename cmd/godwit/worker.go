@@ -125,6 +125,7 @@ func storeConfig(conf *config.Config) open.Config {
 	return open.Config{
 		SQLite: sqlite.Config{
 			LockWait: noneIfZero(conf.SQLite.LockWait), Readers: conf.SQLite.Readers, QuickCheck: conf.SQLite.QuickCheck,
+			Moved: sqlite.MovedMode(conf.SQLite.Moved),
 		},
 		Postgres: postgres.Config{
 			Schema: conf.Postgres.Schema, Conns: conf.Postgres.Conns, Migrate: postgres.MigrateMode(conf.Postgres.Migrate),

@@ -63,7 +63,11 @@ type SQLite struct {
 	LockWait   time.Duration
 	Readers    int
 	QuickCheck bool
+	Moved      string // one of MovedModes
 }
+
+// MovedModes are what SQLite may say of a file that is marked as moved.
+var MovedModes = []string{"refuse", "take_back"}
 
 // Postgres says how a schema of a PostgreSQL database is worked with.
 type Postgres struct {

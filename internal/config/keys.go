@@ -107,6 +107,7 @@ func storage(c *Config) []*key {
 		duration("sqlite.lock_wait", &c.SQLite.LockWait, 10*time.Second, 0, time.Hour, "How long to wait at the start for another process to let go of the file."),
 		integer("sqlite.readers", &c.SQLite.Readers, 4, 1, 64, "How many reads may run at the same time."),
 		boolean("sqlite.quick_check", &c.SQLite.QuickCheck, false, "Whether the whole file is looked through for damage at the start, at about a gigabyte a second."),
+		choice("sqlite.moved", &c.SQLite.Moved, "refuse", MovedModes, "What is done with a file whose jobs `godwit copy` has moved to PostgreSQL: it is refused, or taken back and worked with again. Then see to it that they do not run there."),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/godwit-go/godwit"
 )
@@ -55,10 +56,19 @@ type Report struct {
 	Figures    Figures
 }
 
+// Slack is what the store times of processes may be apart that each have a clock of their own. On a file there is one.
+type Slack struct {
+	Clocks time.Duration // by which two of them differ, at most: each has measured the server's clock for itself
+	Call   time.Duration // that a call may take: it goes by the time of its beginning, whatever it had to wait for
+}
+
 // Check holds the log against the jobs of the drained database, of which finals must have every one.
-func Check(events []Event, finals []Final) Report {
+func Check(events []Event, finals []Final) Report { return CheckWithin(events, finals, Slack{}) }
+
+// CheckWithin is [Check] for many machines.
+func CheckWithin(events []Event, finals []Final, slack Slack) Report {
 	c := &checker{
-		events: events, jobs: map[godwit.ID]*history{}, lives: map[godwit.ID]int{}, ends: map[int]entry{}, rescues: map[godwit.ID]int{},
+		slack: slack, events: events, jobs: map[godwit.ID]*history{}, lives: map[godwit.ID]int{}, ends: map[int]entry{}, rescues: map[godwit.ID]int{},
 	}
 	for i, e := range events {
 		c.index(i, e)
@@ -89,12 +99,14 @@ func Check(events []Event, finals []Final) Report {
 
 // checker holds the log by job.
 type checker struct {
+	slack  Slack
 	events []Event
 	jobs   map[godwit.ID]*history
 	found  []Violation
 
 	lives   map[godwit.ID]int // of the process that had a session
 	ends    map[int]entry     // of lives
+	faults  []entry           // injected into a cluster
 	rescues map[godwit.ID]int // places in the log where sessions were ended because their leases were over
 }
 
@@ -151,6 +163,8 @@ func (c *checker) index(at int, e Event) {
 	switch e.Kind {
 	case Life:
 		c.ends[e.Life] = entry{at, e}
+	case Fault:
+		c.faults = append(c.faults, entry{at, e})
 	case Rescued:
 		c.rescues[e.Session] = at
 	case Claimed:

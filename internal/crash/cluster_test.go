@@ -27,7 +27,7 @@ import (
 // lease of the servers. A round that stops one waits for longer.
 const lease = 2 * time.Second
 
-// cluster is a database, the log beside it, and the servers that work on it: one at a time on a file of SQLite.
+// cluster is a database, the log beside it, and the processes that work on it: one at a time on a file of SQLite.
 type cluster struct {
 	t    *testing.T
 	url  string // of the database
@@ -83,7 +83,7 @@ func (c *cluster) write(e crash.Event) {
 type server struct {
 	life   int
 	cmd    *exec.Cmd
-	client *httpclient.Client // set when it is ready
+	client *httpclient.Client // set when it is ready; a worker has none
 	ready  chan struct{}      // closed when it serves
 	ended  chan struct{}      // closed when it has ended, in whatever way
 	errors bytes.Buffer       // what it complained of; to be read when it has ended
@@ -99,10 +99,19 @@ type mark struct {
 	done  chan struct{}
 }
 
-var servesOn = regexp.MustCompile(`^godwit serves .* on (http://\S+)$`)
+var (
+	servesOn = regexp.MustCompile(`^godwit serves .* on (http://\S+)$`)
+	worksFor = regexp.MustCompile(`^godwit works `)
+)
 
 // start starts a server, which ends at the latest with the test.
 func (c *cluster) start(o victim.Orders) *server {
+	c.t.Helper()
+	return c.launch(o, nil, "serve", "--db", c.url, "--listen", "127.0.0.1:0", "--queues", "default=16,"+victim.PausedQueue+"=4", "--grace", "200ms")
+}
+
+// launch starts a process of the command with more variables in its environment.
+func (c *cluster) launch(o victim.Orders, env []string, args ...string) *server {
 	c.t.Helper()
 	path, err := binary()
 	if err != nil {
@@ -118,9 +127,10 @@ func (c *cluster) start(o victim.Orders) *server {
 		c.t.Fatal(err)
 	}
 	s := &server{life: o.Life, ready: make(chan struct{}), ended: make(chan struct{})}
-	s.cmd = exec.CommandContext(c.t.Context(), path, "serve", "--db", c.url, "--listen", "127.0.0.1:0", "--queues", "default=16,"+victim.PausedQueue+"=4", "--grace", "200ms")
+	s.cmd = exec.CommandContext(c.t.Context(), path, args...)
 	s.cmd.Env = append(os.Environ(), victim.Env+"="+string(orders),
 		"GODWIT_LEASE="+lease.String(), "GODWIT_POLL_INTERVAL=20ms", "GODWIT_HARD_GRACE=1s", "GODWIT_PRUNE_INTERVAL=50ms")
+	s.cmd.Env = append(s.cmd.Env, env...)
 	s.cmd.Stderr = &s.errors
 	if _, err := s.cmd.StdinPipe(); err != nil { // it ends when the harness does
 		c.t.Fatal(err)
@@ -151,6 +161,10 @@ func (c *cluster) listen(s *server, lines *bufio.Scanner) {
 			}
 			s.client = client
 			c.publish(s)
+			close(s.ready)
+			continue
+		}
+		if worksFor.MatchString(lines.Text()) { // a worker, which nobody can ask
 			close(s.ready)
 			continue
 		}
@@ -213,18 +227,23 @@ const roundMax = 15 * time.Second
 
 // after waits until the server has said so many more lines, or has had the time; false when it ended before.
 func (s *server) after(lines int) bool {
-	s.mu.Lock()
-	m := mark{lines: s.said + max(lines, 1), done: make(chan struct{})}
-	s.marks = append(s.marks, m)
-	s.mu.Unlock()
 	select {
-	case <-m.done:
+	case <-s.mark(lines):
 		return true
 	case <-s.ended:
 		return false
 	case <-time.After(roundMax):
 		return true
 	}
+}
+
+// mark gives a channel that is closed when the server has said so many more lines.
+func (s *server) mark(lines int) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := mark{lines: s.said + max(lines, 1), done: make(chan struct{})}
+	s.marks = append(s.marks, m)
+	return m.done
 }
 
 // isReady reports whether the server has begun to serve.

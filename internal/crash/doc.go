@@ -52,4 +52,20 @@
 // lies about a sync, damage to bytes nobody wrote (SQLite too takes it that a disk does not do that: "powersafe overwrite"), a file
 // system that loses the name of a file it has synced, a rollback journal (only the very first start of a file has one) and a kernel
 // that fails a sync.
+//
+// # Many machines
+//
+// On PostgreSQL a server and three workers run at the same time, which reach a primary and its synchronous standby through a network
+// that can be broken (package pgtest): by a URL with two hosts, one of them by a name that moves. An application beside them submits jobs
+// in the transactions that write rows of its own. A round does one thing to the cluster, and is over when every process works again:
+//
+//   - SIGKILL of a process, at random or at a point, SIGSTOP of a worker until others have its jobs, SIGTERM;
+//   - connections ended by the server, an immediate restart, a server without a connection left, a pool of which every connection waits;
+//   - a network that is slow, silent, cut, or cut around a commit, so that nobody knows whether it happened;
+//   - notifications that are lost, with their connection or without anybody's knowing;
+//   - servers that only read: by their setting, since every host leads to the standby, or after a planned switch;
+//   - the death of the primary and the promotion of its standby, under load.
+//
+// Meanwhile every process settles, again and again, runs of which it read in the log that another one took their place. The store times
+// of processes differ by as much as [Slack] says; otherwise the same rules hold.
 package crash

@@ -22,6 +22,7 @@ type Kind string
 // did.
 const (
 	Life       Kind = "life"       // the harness saw a life of the program end; Point is how, Round what for
+	Fault      Kind = "fault"      // the harness did something to a cluster: Point is what; Life, if one process alone was stopped by it
 	Restarted  Kind = "restarted"  // the program has a session and is about to work
 	Submitting Kind = "submitting" // Asked, Task, Args, Delay, Parent, Name, Key, Unique
 	Submitted  Kind = "submitted"  // the same, with the Job that answered, Created, State, Code

@@ -24,6 +24,7 @@ const (
 type Figures struct {
 	Lives        int            // starts of the program
 	Rounds       map[string]int // by what was done to the program
+	Faults       map[string]int // injected into a cluster, by what was done
 	Ends         map[string]int // by how the life ended
 	Acknowledged int            // jobs whose submission was acknowledged
 	Cut          int            // calls cut off, whose outcome was unknown and which were repeated
@@ -33,6 +34,7 @@ type Figures struct {
 	Runs         int64               // handed out in all
 	Again        map[string]int      // runs after a job's first, by the recorded cause
 	Refused      map[godwit.Code]int // settles that came too late, by the refusal
+	LateRefused  int                 // of those, for a run that is over: sent on purpose
 	Late         int                 // settles of runs already ended or lost that were sent on purpose
 	LateTaken    int                 // of those, settles that came in time all the same
 	Observed     int                 // outcomes of promises
@@ -44,14 +46,18 @@ type Figures struct {
 
 	// Back is the longest time from the death of a process to the next start of a job that it interrupted for the first time: from the
 	// second time on a job waits by design. Not counted are lives that were stopped for a while, or whose file was examined after
-	// their end, and jobs that waited for more than one process or that somebody paused.
+	// their end, and jobs that waited for more than one process or that somebody paused. On a cluster a process that is stopped for good
+	// measure counts as dead from then on, and what came on top of it meanwhile is counted apart.
 	Back  time.Duration
 	Backs int // such jobs
+
+	BackAmid  time.Duration // the same, of jobs that waited while something else was done to the cluster
+	BacksAmid int
 }
 
 func (c *checker) figures() Figures {
 	f := Figures{
-		Rounds: map[string]int{}, Ends: map[string]int{}, Settled: map[godwit.State]int{}, Again: map[string]int{}, Refused: map[godwit.Code]int{},
+		Rounds: map[string]int{}, Faults: map[string]int{}, Ends: map[string]int{}, Settled: map[godwit.State]int{}, Again: map[string]int{}, Refused: map[godwit.Code]int{},
 	}
 	for _, e := range c.events {
 		switch e.Kind {
@@ -59,12 +65,17 @@ func (c *checker) figures() Figures {
 			f.Lives++
 			f.Ends[e.Point]++
 			f.Rounds[e.Round]++
+		case Fault:
+			f.Faults[e.Point]++
 		case Settled:
 			if e.Code != "" {
 				f.Refused[e.Code]++
 			}
 			if e.Zombie {
 				f.Late++
+			}
+			if e.Zombie && (e.Code == godwit.CodeSessionEnded || e.Code == godwit.CodeStaleRun) {
+				f.LateRefused++
 			}
 			if e.Zombie && e.Code == "" {
 				f.LateTaken++
@@ -94,6 +105,11 @@ func (c *checker) figures() Figures {
 		}
 	}
 	for _, b := range c.backs() {
+		if b.amid {
+			f.BacksAmid++
+			f.BackAmid = max(f.BackAmid, b.took)
+			continue
+		}
 		f.Backs++
 		f.Back = max(f.Back, b.took)
 	}
@@ -123,17 +139,29 @@ func (f *Figures) add(h *history) {
 	}
 }
 
-// timed reports whether from a death to the next start of a job nothing was done to a process that took time.
+// ended gives the end of the process that had a run, or the fault that stopped it, before the next run was handed out.
+func (c *checker) ended(before, next entry) (entry, bool) {
+	for _, fault := range c.faults {
+		if fault.Life == before.Life && fault.at > before.at && fault.at < next.at {
+			return fault, true
+		}
+	}
+	died, ok := c.ends[before.Life]
+	return died, ok && died.at < next.at
+}
+
+// timed reports whether from a death to the next start of a job nothing was done to a process, or to what it works with, that took time.
 func (c *checker) timed(died, next entry) bool {
 	if strings.Contains(died.Point, PowerMark) || strings.Contains(c.ends[next.Life].Point, StoppedMark) {
 		return false
 	}
+	between := func(e entry) bool { return e.at > died.at && e.at < next.at }
 	for _, other := range c.ends {
-		if other.at > died.at && other.at < next.at {
+		if between(other) {
 			return false
 		}
 	}
-	return true
+	return !slices.ContainsFunc(c.faults, between)
 }
 
 // String renders the figures, one a line.
@@ -146,6 +174,9 @@ func (f Figures) String() string {
 	line("rounds", "%s", counts(f.Rounds))
 	line("ends", "%s", counts(f.Ends))
 	line("jobs acknowledged", "%d", f.Acknowledged)
+	if len(f.Faults) > 0 {
+		line("faults injected", "%s", counts(f.Faults))
+	}
 	line("calls cut off, then repeated", "%d, of which %d submissions had happened and were met", f.Cut, f.Recognised)
 	line("settled", "%s", counts(f.Settled))
 	line("lost", "%d", f.Lost)
@@ -155,8 +186,12 @@ func (f Figures) String() string {
 	line("runs", "%d", f.Runs)
 	line("run again by design", "%s", counts(f.Again))
 	line("settles refused", "%s", counts(f.Refused))
+	line("zombie writes refused", "%d, of which %d were sent on purpose", f.Refused[godwit.CodeSessionEnded]+f.Refused[godwit.CodeStaleRun], f.LateRefused)
 	line("late settles sent on purpose", "%d, of which %d came in time", f.Late, f.LateTaken)
 	line("death to next start, longest", "%v (of %d jobs interrupted for the first time)", f.Back.Round(time.Millisecond), f.Backs)
+	if f.BacksAmid > 0 {
+		line("... amid further faults", "%v (of %d)", f.BackAmid.Round(time.Millisecond), f.BacksAmid)
+	}
 	return b.String()
 }
 

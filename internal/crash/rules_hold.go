@@ -134,7 +134,7 @@ func (h *history) keptUntil(at int64) bool {
 // checkBack wants the jobs of a worker that died to run again soon.
 func (c *checker) checkBack() {
 	for _, b := range c.backs() {
-		if b.took > backMax {
+		if !b.amid && b.took > backMax {
 			c.violate(RuleBack, b.job, "it took %v from the end of life %d", b.took, b.died)
 		}
 	}
@@ -145,6 +145,7 @@ type back struct {
 	job  godwit.ID
 	died int // the life
 	took time.Duration
+	amid bool // something else was done to the cluster meanwhile
 }
 
 // backs looks for the runs that ended with the life of a process, but for those of jobs that a pause may have held.
@@ -158,12 +159,13 @@ func (c *checker) backs() (found []back) {
 	for _, h := range c.jobs {
 		for i := 1; i < len(h.claimed); i++ {
 			before, next := h.claimed[i-1], h.claimed[i]
-			died, ok := c.ends[before.Life]
-			if !ok || died.at > next.at || before.Crashes != 0 || next.Crashes != 1 || !c.timed(died, next) ||
+			died, ok := c.ended(before, next)
+			timed := c.timed(died, next)
+			if !ok || before.Crashes != 0 || next.Crashes != 1 || !timed && len(c.faults) == 0 ||
 				scopes[TaskScope(next.Task)] || scopes[QueueScope(next.Queue)] {
 				continue
 			}
-			found = append(found, back{h.id, before.Life, time.Duration(next.At-died.At) * time.Microsecond})
+			found = append(found, back{h.id, before.Life, time.Duration(next.At-died.At) * time.Microsecond, !timed})
 		}
 	}
 	return found

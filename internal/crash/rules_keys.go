@@ -70,7 +70,7 @@ func (c *checker) checkUnique() {
 	for key, held := range holders {
 		slices.SortFunc(held, func(a, b holding) int { return a.begin.Compare(b.begin) })
 		for i := 1; i < len(held); i++ {
-			if before := held[i-1]; before.end.After(held[i].begin) {
+			if before := held[i-1]; before.end.After(held[i].begin.Add(c.slack.Clocks + c.slack.Call)) {
 				c.violate(RuleUnique, held[i].id, "made at %v, when %s held %s until %v", held[i].begin, before.id, key, before.end)
 			}
 		}

@@ -88,7 +88,7 @@ func (c *checker) checkEarly(h *history) {
 	}
 	see := func(run int64, from entry, what string) {
 		at, claimed := claimedAt[run]
-		if early := from.At + from.Delay.Microseconds() - at; claimed && from.Delay > 0 && early > 0 {
+		if early := from.At + from.Delay.Microseconds() - at; claimed && from.Delay > 0 && early > c.slack.Clocks.Microseconds() {
 			c.violate(RuleEarly, h.id, "run %d was handed out %v before the delay of %v of its %s was over",
 				run, time.Duration(early)*time.Microsecond, from.Delay, what)
 		}
@@ -159,7 +159,7 @@ func (c *checker) checkTimes(h *history) {
 		if at.IsZero() {
 			return
 		}
-		if at.Before(last) {
+		if at.Before(last.Add(-c.slack.Clocks - c.slack.Call)) {
 			c.violate(RuleOrder, h.id, "its %s at %v is before its %s at %v", what, at, of, last)
 		}
 		last, of = at, what

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -195,6 +196,27 @@ func TestStandbyHasEveryCommitAndTakesOver(t *testing.T) {
 	exec1(t, connect(t, standby.URL(name)), "INSERT INTO kept VALUES (2)")
 	if got := show(t, standby.URL(name), "SELECT count(*)::text FROM kept"); got != "2" {
 		t.Errorf("%s rows, want 2", got)
+	}
+}
+
+func TestAStoppedServerFollowsItsSuccessor(t *testing.T) {
+	t.Parallel()
+	first := pgtest.Start(t, pgtest.Config{Unsynced: true})
+	first.Exec(t, "CREATE TABLE t (n int)")
+	second := first.Standby(t)
+	for i, pair := range [][2]*pgtest.Server{{first, second}, {second, first}, {first, second}} {
+		old, successor := pair[0], pair[1]
+		old.Exec(t, "INSERT INTO t VALUES (1)")
+		old.Stop(t, pgtest.Fast)
+		successor.Promote(t)
+		old.Follow(t, successor)
+		successor.Exec(t, "INSERT INTO t VALUES (1)") // waits until the other has it
+		if got, want := show(t, successor.URL("postgres"), rows), strconv.Itoa(2*i+2); got != want {
+			t.Errorf("switch %d: %s rows, want %s", i, got, want)
+		}
+		if got := show(t, old.URL("postgres"), "SELECT pg_is_in_recovery()::text"); got != "true" {
+			t.Errorf("switch %d: the old server takes writes", i)
+		}
 	}
 }
 

@@ -19,12 +19,16 @@ type Proxy struct {
 	workers  sync.WaitGroup
 
 	mu       sync.Mutex // guards what is below
+	host     string     // to which new connections lead
+	disguise bool
 	links    map[*link]struct{}
 	delay    time.Duration
 	open     chan struct{} // closed while bytes pass; a new one while they are held
 	refusing bool
 	closed   bool
 	traps    []*trap
+	deaf     bool // notifications are dropped
+	dropped  int  // so many
 }
 
 // link is one connection of a client and the one to the server that goes with it.
@@ -32,7 +36,8 @@ type link struct {
 	client, server net.Conn
 	ended          chan struct{} // closed with both connections
 
-	losing *trap // the answer to what the client sent is to be lost; guarded by the proxy's lock
+	losing    *trap // the answer to what the client sent is to be lost; guarded by the proxy's lock
+	disguised bool  // its key was changed; guarded by the proxy's lock
 }
 
 // direction is which way bytes go.
@@ -64,7 +69,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{target: u, listener: listener, links: map[*link]struct{}{}, open: make(chan struct{})}
+	p := &Proxy{target: u, listener: listener, host: u.Host, links: map[*link]struct{}{}, open: make(chan struct{})}
 	close(p.open)
 	p.workers.Go(p.accept)
 	t.Cleanup(p.close)
@@ -119,6 +124,26 @@ func (p *Proxy) Refuse(refuse bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refusing = refuse
+}
+
+// Lead lets new connections lead to the server of another URL, as a name does after a failover; those that are there stay.
+func (p *Proxy) Lead(t testing.TB, target string) {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil || u.Port() == "" {
+		t.Fatalf("a proxy needs a URL with a host and a port, got %q", target)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.host = u.Host
+}
+
+// Disguise lets the proxy pass for a pooler: clients of new connections are given other numbers than those of
+// the server's processes.
+func (p *Proxy) Disguise() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.disguise = true
 }
 
 // Cut resets all connections and returns how many there were.
@@ -190,12 +215,12 @@ func (p *Proxy) accept() {
 // connect joins a client with the server, unless it is refused.
 func (p *Proxy) connect(client net.Conn) {
 	p.mu.Lock()
-	refused := p.refusing || p.closed
+	refused, host := p.refusing || p.closed, p.host
 	p.mu.Unlock()
 	var server net.Conn
 	if !refused {
 		var dialer net.Dialer
-		server, _ = dialer.DialContext(context.Background(), "tcp", p.target.Host) // a server that is down is one that refuses
+		server, _ = dialer.DialContext(context.Background(), "tcp", host) // a server that is down is one that refuses
 	}
 	if server == nil {
 		reset(client)
@@ -225,10 +250,15 @@ func reset(conn net.Conn) {
 func (p *Proxy) pump(l *link, d direction, from, to net.Conn) {
 	buffer := make([]byte, 64<<10)
 	var tail []byte // the end of what passed before: a text may come in two parts
+	var sent messages
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 && p.wait(l) {
-			chunk, cut := p.filter(l, d, tail, buffer[:n])
+			chunk := buffer[:n]
+			if d == fromServer {
+				chunk = p.audible(&sent, chunk)
+			}
+			chunk, cut := p.filter(l, d, tail, chunk)
 			_, writeErr := to.Write(chunk)
 			tail = append(tail, chunk...)
 			tail = append([]byte(nil), tail[max(0, len(tail)-longestText):]...)
@@ -243,6 +273,15 @@ func (p *Proxy) pump(l *link, d direction, from, to net.Conn) {
 			return
 		}
 	}
+}
+
+// audible is a chunk as clients are to hear it.
+func (p *Proxy) audible(sent *messages, chunk []byte) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	chunk, dropped := sent.without(chunk, p.deaf)
+	p.dropped += dropped
+	return chunk
 }
 
 // longestText bounds how much of the past is looked at for a text.
@@ -276,6 +315,13 @@ func (p *Proxy) filter(l *link, d direction, tail, chunk []byte) ([]byte, *trap)
 	defer p.mu.Unlock()
 	if d == fromServer && l.losing != nil {
 		return nil, l.losing
+	}
+	if d == fromServer && p.disguise && !l.disguised {
+		// The message that tells the number of the process, and comes once: K, its length, the number and a secret.
+		if _, key, found := bytes.Cut(chunk, []byte{'K', 0, 0, 0, 12}); found && len(key) >= 8 {
+			key[1] ^= 0x55
+			l.disguised = true
+		}
 	}
 	for i, trap := range p.traps {
 		if trap.direction != d || !trap.springs(tail, chunk) {

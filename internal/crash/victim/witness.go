@@ -3,7 +3,6 @@ package victim
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"math/rand/v2"
 	"os"
 	"sync"
@@ -57,7 +56,8 @@ type witness struct {
 	log          *crash.Log
 	points       *points
 	fail         func(error)
-	started      func() // called when a worker has its first session
+	mayMeet      func(error) bool // whether an error is one that a late settle may meet
+	started      func()           // called when a worker has its first session
 	once         sync.Once
 
 	mu     sync.Mutex
@@ -165,7 +165,7 @@ func (w *witness) Settle(ctx context.Context, s []godwit.Settlement) ([]godwit.S
 	if err == nil && rand.IntN(8) == 0 {
 		again := s[rand.IntN(len(s))]
 		again.Outcome, again.Result, again.Failure = godwit.OutcomeSucceed, encoded(crash.Result{Value: -1, Run: again.Run}), nil
-		if _, err := w.settle(ctx, []godwit.Settlement{again}, true); err != nil && !errors.Is(err, godwit.ErrClosed) {
+		if _, err := w.settle(ctx, []godwit.Settlement{again}, true); err != nil && !w.mayMeet(err) {
 			w.fail(err)
 		}
 	}
