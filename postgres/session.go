@@ -101,11 +101,14 @@ func (u *unit) writeSession(n *session) error {
 // Heartbeat renews the lease and tells which runs are lost or to be cancelled, in one round trip.
 func (s *Store) Heartbeat(ctx context.Context, r godwit.HeartbeatRequest) (godwit.HeartbeatAnswer, error) {
 	answer := godwit.HeartbeatAnswer{Code: godwit.CodeSessionEnded}
-	err := s.call(ctx, s.reserved, func(ctx context.Context, conn *pgxpool.Conn) error {
-		runs, until := map[godwit.ID]standing{}, int64(0)
-		err := s.atOnce(ctx, conn,
+	err := s.call(ctx, s.reserved, func(work context.Context, conn *pgxpool.Conn) error {
+		// The next heartbeat does the same, so this one ends with ctx: it must not be waited for longer than the lease lasts.
+		work, stop := until(ctx, work)
+		defer stop()
+		runs, leaseUntil := map[godwit.ID]standing{}, int64(0)
+		err := s.atOnce(work, conn,
 			ask("UPDATE godwit.sessions SET lease_until = $2::bigint + lease / 1000 WHERE id = $1 RETURNING lease_until", func(row scanner) error {
-				return row.Scan(&until)
+				return row.Scan(&leaseUntil)
 			}, uuid(r.Session), s.clock.now()),
 			ask("SELECT id, place, run, session, cancel_requested_at <> 0 FROM godwit.places WHERE session = $1 OR id = ANY($2)"+
 				" UNION ALL SELECT id, state, run, NULL, false FROM godwit.finished WHERE id = ANY($2)", func(row scanner) error {
@@ -115,11 +118,11 @@ func (s *Store) Heartbeat(ctx context.Context, r godwit.HeartbeatRequest) (godwi
 				runs[id] = st
 				return err
 			}, uuid(r.Session), uuids(jobsOf(r.Runs))))
-		if err != nil || until == 0 {
+		if err != nil || leaseUntil == 0 {
 			return err
 		}
 		answer = compare(r, runs)
-		answer.LeaseUntil = fromMicros(until)
+		answer.LeaseUntil = fromMicros(leaseUntil)
 		return nil
 	})
 	return answer, err

@@ -19,6 +19,8 @@ type Proxy struct {
 	workers  sync.WaitGroup
 
 	mu       sync.Mutex // guards what is below
+	host     string     // to which new connections lead
+	disguise bool
 	links    map[*link]struct{}
 	delay    time.Duration
 	open     chan struct{} // closed while bytes pass; a new one while they are held
@@ -32,7 +34,8 @@ type link struct {
 	client, server net.Conn
 	ended          chan struct{} // closed with both connections
 
-	losing *trap // the answer to what the client sent is to be lost; guarded by the proxy's lock
+	losing    *trap // the answer to what the client sent is to be lost; guarded by the proxy's lock
+	disguised bool  // its key was changed; guarded by the proxy's lock
 }
 
 // direction is which way bytes go.
@@ -64,7 +67,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{target: u, listener: listener, links: map[*link]struct{}{}, open: make(chan struct{})}
+	p := &Proxy{target: u, listener: listener, host: u.Host, links: map[*link]struct{}{}, open: make(chan struct{})}
 	close(p.open)
 	p.workers.Go(p.accept)
 	t.Cleanup(p.close)
@@ -119,6 +122,26 @@ func (p *Proxy) Refuse(refuse bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refusing = refuse
+}
+
+// Lead lets new connections lead to the server of another URL, as a name does after a failover; those that are there stay.
+func (p *Proxy) Lead(t testing.TB, target string) {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil || u.Port() == "" {
+		t.Fatalf("a proxy needs a URL with a host and a port, got %q", target)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.host = u.Host
+}
+
+// Disguise lets the proxy pass for a pooler: clients of new connections are given other numbers than those of
+// the server's processes.
+func (p *Proxy) Disguise() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.disguise = true
 }
 
 // Cut resets all connections and returns how many there were.
@@ -190,12 +213,12 @@ func (p *Proxy) accept() {
 // connect joins a client with the server, unless it is refused.
 func (p *Proxy) connect(client net.Conn) {
 	p.mu.Lock()
-	refused := p.refusing || p.closed
+	refused, host := p.refusing || p.closed, p.host
 	p.mu.Unlock()
 	var server net.Conn
 	if !refused {
 		var dialer net.Dialer
-		server, _ = dialer.DialContext(context.Background(), "tcp", p.target.Host) // a server that is down is one that refuses
+		server, _ = dialer.DialContext(context.Background(), "tcp", host) // a server that is down is one that refuses
 	}
 	if server == nil {
 		reset(client)
@@ -276,6 +299,13 @@ func (p *Proxy) filter(l *link, d direction, tail, chunk []byte) ([]byte, *trap)
 	defer p.mu.Unlock()
 	if d == fromServer && l.losing != nil {
 		return nil, l.losing
+	}
+	if d == fromServer && p.disguise && !l.disguised {
+		// The message that tells the number of the process, and comes once: K, its length, the number and a secret.
+		if _, key, found := bytes.Cut(chunk, []byte{'K', 0, 0, 0, 12}); found && len(key) >= 8 {
+			key[1] ^= 0x55
+			l.disguised = true
+		}
 	}
 	for i, trap := range p.traps {
 		if trap.direction != d || !trap.springs(tail, chunk) {

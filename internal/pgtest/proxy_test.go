@@ -178,3 +178,25 @@ func TestProxyDelays(t *testing.T) {
 	p.Delay(0)
 	exec1(t, conn, ";")
 }
+
+func TestProxyLeadsElsewhereAndPassesForAPooler(t *testing.T) {
+	t.Parallel()
+	a, b := pgtest.Start(t, pgtest.Config{Unsynced: true}), pgtest.Start(t, pgtest.Config{Unsynced: true})
+	proxy := pgtest.NewProxy(t, a.URL("postgres"))
+	const pid, port = "SELECT pg_backend_pid()", "SELECT current_setting('port')"
+	var backend uint32
+	direct := connect(t, proxy.URL())
+	if err := direct.QueryRow(t.Context(), pid).Scan(&backend); err != nil || backend != direct.PgConn().PID() {
+		t.Errorf("the number of the process is %d, told as %d, %v", backend, direct.PgConn().PID(), err)
+	}
+	proxy.Disguise()
+	pooled := connect(t, proxy.URL())
+	if err := pooled.QueryRow(t.Context(), pid).Scan(&backend); err != nil || backend == pooled.PgConn().PID() {
+		t.Errorf("a pooler tells the number of the process: %d, %v", backend, err)
+	}
+	before := show(t, proxy.URL(), port)
+	proxy.Lead(t, b.URL("postgres"))
+	if after := show(t, proxy.URL(), port); after == before || after != show(t, b.URL("postgres"), port) {
+		t.Errorf("it leads to port %s, before to %s", after, before)
+	}
+}

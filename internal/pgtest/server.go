@@ -183,9 +183,9 @@ func (s *Server) URL(database string) string {
 }
 
 // socketURL is that of the same over the server's socket, which no other server
-// can have taken.
+// can have taken. What is sent to it may write whatever the server is set to.
 func (s *Server) socketURL(database string) string {
-	query := url.Values{"host": {s.dir}, "port": {strconv.Itoa(s.port)}, "user": {userName}, "application_name": {"pgtest"}}
+	query := url.Values{"host": {s.dir}, "port": {strconv.Itoa(s.port)}, "user": {userName}, "application_name": {"pgtest"}, "default_transaction_read_only": {"off"}}
 	return "postgres:///" + database + "?" + query.Encode()
 }
 

@@ -30,6 +30,11 @@ func (s *Server) Standby(t testing.TB) *Server {
 	}
 	standby.must(t, "start a standby of", standby.startOnFreePort)
 	s.Set(t, "synchronous_standby_names", name)
+	t.Cleanup(func() {
+		if s.running() {
+			s.Set(t, "synchronous_standby_names", "") // what is committed then does not wait for what is gone
+		}
+	})
 	s.await(t, "have its standby follow", func(ctx context.Context, conn *pgx.Conn) (follows bool, err error) {
 		err = conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE application_name = $1 AND sync_state = 'sync')", name).Scan(&follows)
 		return follows, err
