@@ -174,7 +174,8 @@ func (c *claiming) answer(u *unit) (answer godwit.ClaimAnswer, err error) {
 		v.Progress = j.report.progress
 		answer.Jobs = append(answer.Jobs, v)
 	}
-	answer.More = len(c.jobs) > 0 && len(c.jobs) == c.request.Limit
+	// Others were taking some of those that were looked at; behind them there may be more than were.
+	answer.More = len(c.jobs) > 0 && (len(c.jobs) == c.request.Limit || c.heads > len(c.jobs))
 	return answer, nil
 }
 

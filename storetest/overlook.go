@@ -32,7 +32,11 @@ func (h *history) perform(c call, m *model.Store, since readySince, given result
 	for _, id := range claimed(given) {
 		overlooked[id] = false
 	}
-	return m.ClaimOverlooking(h.ctx, q, overlooked)
+	want, err := m.ClaimOverlooking(h.ctx, q, overlooked)
+	if got, ok := given.answer.(godwit.ClaimAnswer); ok && got.More && len(got.Jobs) > 0 {
+		want.More = true // it passed over some
+	}
+	return want, err
 }
 
 // claimed gives the jobs that a call has claimed.
