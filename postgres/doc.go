@@ -31,7 +31,9 @@
 // works jobs or waits for results listens on one connection more than [Config.Conns] says. A notification is a hint and may get
 // lost; a store that does not hear its own says so ([Store.Hears]), and is asked more often.
 //
-// Store time is the server's clock. No process's own clock decides a lease.
+// Store time is the server's clock, read every ten seconds and on every new connection, and carried on by the monotonic clock in
+// between. No process's own clock decides a lease. When the server's clock is set back, or another host takes over whose clock
+// is behind, time goes on at its pace in all processes; when it is set forward they follow, and no lease ends by that.
 //
 // # Beside your own tables
 //

@@ -218,13 +218,13 @@ func (s *Store) overdue(ctx context.Context) ([]godwit.ID, error) {
 		work, stop := until(ctx, work)
 		defer stop()
 		over = nil
-		const sql = "SELECT id FROM godwit.sessions WHERE lease_until <= $1 ORDER BY lease_until, id LIMIT $2"
+		const sql = "SELECT id FROM godwit.sessions WHERE lease_until <= $1 AND lease <= $2 ORDER BY lease_until, id LIMIT $3"
 		return pgxLink{conn, s.schema}.run(work, ask(sql, func(r scanner) error {
 			var id godwit.ID
 			err := r.Scan(idInto{&id})
 			over = append(over, id)
 			return err
-		}, s.clock.now(), overdueMax))
+		}, s.clock.now(), int64(s.clock.leaseBeyond()), overdueMax))
 	})
 	return over, err
 }
