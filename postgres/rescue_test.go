@@ -117,7 +117,6 @@ func TestATransactionWhoseProcessWasStoppedHoldsUpNobodyForLong(t *testing.T) {
 	}()
 	<-amid
 	clock.move(time.Hour)
-	b.rescued()
 	b.eventually("its session is rescued", func() bool {
 		a, err := b.store.Rescue(t.Context(), 10)
 		return err == nil && len(a.Sessions) == 1

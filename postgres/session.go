@@ -173,10 +173,11 @@ func (s *Store) EndSession(ctx context.Context, id godwit.ID) (godwit.SessionAns
 	})
 }
 
-// rescueWait bounds how long a rescue waits for the jobs of one session, in milliseconds.
-const rescueWait = "1000"
+// waitBriefly bounds how long a transaction waits for each lock: a second longer than stalledMax, so that all but those of an
+// application's own transactions are waited for.
+const waitBriefly = "SET LOCAL lock_timeout = 4000"
 
-// Rescue ends sessions whose lease is over and moves their jobs, each session in a transaction of its own. It does not wait for
+// Rescue ends sessions whose lease is over and moves their jobs, each session in a transaction of its own. It does not wait for long for
 // somebody who holds a session or its jobs (a worker that was stopped amid a transaction, an application between SettleTx and its
 // commit): the others are rescued meanwhile, and that one by a later call.
 func (s *Store) Rescue(ctx context.Context, limit int) (godwit.RescueAnswer, error) {
@@ -237,8 +238,8 @@ func (s *Store) rescue(ctx context.Context, id godwit.ID) (godwit.RescueAnswer, 
 	return writeReserved(ctx, s, func(u *unit) (godwit.RescueAnswer, error) {
 		var answer godwit.RescueAnswer
 		over := false
-		const sql = "SELECT 1 FROM godwit.sessions WHERE id = $1 AND lease_until <= $2 FOR UPDATE SKIP LOCKED"
-		err := u.l.run(u.ctx, do("SET LOCAL lock_timeout = "+rescueWait), ask(sql, func(r scanner) error {
+		const sql = "SELECT 1 FROM godwit.sessions WHERE id = $1 AND lease_until <= $2 FOR UPDATE"
+		err := u.l.run(u.ctx, do(waitBriefly), ask(sql, func(r scanner) error {
 			var one int
 			over = true
 			return r.Scan(&one)

@@ -29,6 +29,7 @@ type unit struct {
 	events   []godwit.Event
 	commits  []func() // to be done once the call is committed
 	refused  bool     // nothing of the call is to happen
+	passing  bool     // what somebody else has locked is passed over
 
 	// exclusive keeps claims out and locks every job that is looked at. glimpsed says that an answer tells how a job stands that is
 	// not locked; a call that changes nothing may do so, any other one is run again, exclusively.
