@@ -42,8 +42,9 @@ type Store interface {
 	// EndSession ends a session in good order: its running jobs are released, its waiting jobs wait on without a holder.
 	// An unknown or ended session answers CodeSessionEnded.
 	EndSession(ctx context.Context, session ID) (SessionAnswer, error)
-	// Rescue ends sessions whose lease is over, at most limit of them, oldest lease first, ties by id, and moves their jobs in the
-	// same transaction. limit is at least 1, as everywhere; less is CodeInvalid.
+	// Rescue ends sessions whose lease is over, at most limit of them, oldest lease first, ties by id, each in one transaction with the
+	// move of its jobs. One that somebody else holds up may be left for a later call. limit is at least 1, as everywhere; less is
+	// CodeInvalid.
 	Rescue(ctx context.Context, limit int) (RescueAnswer, error)
 
 	// Claim hands the session up to Limit ready jobs of a queue that it has announced, by priority (higher first), then

@@ -75,7 +75,7 @@ type ClaimRequest struct {
 type ClaimAnswer struct {
 	Code Code
 	Jobs []Job
-	More bool // Limit was reached: there may be more
+	More bool // there may be more: Limit was reached, or other claims were just taking some
 }
 
 // Settlement ends a run.

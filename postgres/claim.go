@@ -188,7 +188,8 @@ func (c *claiming) answer(u *unit) (answer godwit.ClaimAnswer, err error) {
 		u.events[i] = godwit.Event{Kind: event, At: j.StartedAt, Job: j.ID, Task: j.Task, Queue: j.Queue, State: j.State, Run: j.Run}
 	}
 	answer.Jobs = c.jobs
-	answer.More = len(c.jobs) > 0 && len(c.jobs) == c.request.Limit
+	// Others were taking some of those that were looked at; behind them there may be more than were.
+	answer.More = len(c.jobs) > 0 && (len(c.jobs) == c.request.Limit || c.heads > int64(len(c.jobs)))
 	return answer, nil
 }
 

@@ -19,13 +19,15 @@ type Config struct {
 	// leases, so that they are renewed however much there is to do.
 	Conns int
 	// Pooler says that a pooler which hands out connections by the transaction (PgBouncer, for one) stands before the server: no
-	// statement is prepared by name then.
+	// statement is prepared by name then, and nothing is set for longer than a transaction. A store does the same by itself when it
+	// notices a pooler; what it cannot tell is whether notifications come through, so it tries.
 	Pooler bool
 	// ListenURL names the same database past a pooler, for the one connection on which the store listens to what other processes
 	// change. Defaults to URL; with Pooler to none: the store does not listen then, and jobs of other processes are found by asking.
 	ListenURL string
-	// CallTimeout bounds one call once it has a connection, so that a network that swallows everything does not hold it for ever.
-	// Defaults to [CallTimeoutDefault].
+	// CallTimeout bounds how long a call waits for a connection, and once more how long it takes when it has one. A call whose server
+	// does not answer at all is given up after a few seconds; this is for one that answers and gets nowhere. Defaults to
+	// [CallTimeoutDefault].
 	CallTimeout time.Duration
 	// Now is the clock behind store time. Store time never goes back even if Now does. Defaults to the server's clock. It must be
 	// the same for all stores on one schema.

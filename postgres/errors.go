@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/godwit-go/godwit"
 )
 
@@ -24,6 +26,16 @@ func toError(err error) error {
 		return err
 	}
 	switch state := sqlState(err); {
+	case state == "25006", errors.Is(err, pgconn.ErrReadOnlyConnection):
+		return &godwit.Error{
+			Code: godwit.CodeUnavailable, Err: err,
+			Message: "the server takes no writes now (it is a standby, or set to default_transaction_read_only)",
+		}
+	case state == "42P05", state == "26000":
+		return &godwit.Error{
+			Code: godwit.CodeUnavailable, Err: err,
+			Message: "a pooler mixes up prepared statements (set Config.Pooler, postgres.pooler: true)",
+		}
 	case state == "42P01", state == "3F000", state == "42703":
 		return &godwit.Error{
 			Code: godwit.CodeUnavailable, Err: err,

@@ -2,10 +2,45 @@ package postgres_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/postgres"
 )
+
+// What a handler does in its own transaction, and that it is done, count together or not at all.
+func ExampleStore_SettleTx() {
+	type transfer struct{ From, To, Cents int }
+	var transfers = godwit.NewTask[transfer, int]("transfer", godwit.Policy{})
+
+	setUp := func(client *godwit.Client, store *postgres.Store, pool *pgxpool.Pool) {
+		// region:settletx
+		godwit.Handle(client, transfers, func(ctx context.Context, t transfer) (int, error) {
+			result, err := json.Marshal(t.Cents)
+			if err != nil {
+				return 0, err
+			}
+			return t.Cents, pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+				const move = "UPDATE accounts SET cents = cents + CASE id WHEN $1 THEN -$3::bigint ELSE $3 END WHERE id IN ($1, $2)"
+				if _, err := tx.Exec(ctx, move, t.From, t.To, t.Cents); err != nil {
+					return err
+				}
+				// When the run was lost meanwhile this is an error, and the transaction is rolled back: the money moves once.
+				_, err := store.SettleTx(ctx, tx, godwit.Settlement{
+					Token: godwit.Info(ctx).Token, Outcome: godwit.OutcomeSucceed,
+					Result: godwit.Payload{Encoding: godwit.EncodingJSON, Data: result},
+				})
+				return err
+			})
+		})
+		// endregion
+	}
+	_ = setUp
+}
 
 // The owner of the database lets a role work with jobs and do nothing else.
 func ExampleGrantsSQL() {

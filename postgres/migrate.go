@@ -81,6 +81,7 @@ func withMigrator(ctx context.Context, config Config, fn func(m *migrator) error
 	if err != nil {
 		return err
 	}
+	cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // it goes through any pooler, and is asked little
 	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
 	if err != nil {
 		return openError(err)

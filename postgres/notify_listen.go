@@ -35,6 +35,7 @@ type listener struct {
 	mu    sync.Mutex    // held while watchers are told, so that one that was stopped is not told any more
 	hints []*hinted     // guarded by mu
 	over  chan struct{} // guarded by mu: closed when the goroutine has ended; nil: it was never started
+	end   func()        // guarded by mu: of the connection on which it listens; nil: there is none
 }
 
 type hinted struct{ fn func(godwit.Hint) }
@@ -87,12 +88,35 @@ func (l *listener) turn(hears bool) {
 func (l *listener) run(ctx context.Context, over chan struct{}) {
 	defer close(over)
 	for pause := listenMin; ctx.Err() == nil; pause = min(2*pause, listenMax) {
-		heard := l.connected(ctx)
+		heard := l.listening(ctx)
 		l.turn(false)
 		if heard {
 			pause = listenMin
 		}
 		waitFor(ctx, pause/2+mathrand.N(pause))
+	}
+}
+
+// listening listens on one connection until that fails or is cut.
+func (l *listener) listening(ctx context.Context) (heard bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	set := func(end func()) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.end = end
+	}
+	set(cancel)
+	defer set(nil)
+	return l.connected(ctx)
+}
+
+// cut gives up the connection on which it listens.
+func (l *listener) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.end != nil {
+		l.end()
 	}
 }
 

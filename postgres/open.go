@@ -15,14 +15,14 @@ import (
 	"github.com/godwit-go/godwit"
 )
 
+// reservedConns is how many connections are kept for the leases.
+const reservedConns = 2
+
 // versionMin is the oldest server that is known to work.
 const versionMin = 14
 
 // timeInterval is how often the server's clock is read. Between two readings this machine's monotonic clock carries it on.
 const timeInterval = 10 * time.Second
-
-// connectTimeout bounds how long one host is tried, unless the URL says otherwise (connect_timeout).
-const connectTimeout = 5 * time.Second
 
 // Open connects to a database and makes its schema, or brings it up to date, unless [Config.Migrate] says otherwise. Whatever happens to
 // the server afterwards, the store connects again by itself; it is never to be opened anew.
@@ -39,14 +39,16 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		clock: &clock{read: config.Now}, lanes: newLaneCache(), ended: make(chan struct{}),
 		name: rand.Text(), channel: channelOf(config.Schema),
 	}
-	if s.conns, err = newPool(ctx, config, config.Conns); err != nil {
+	s.pool, s.teller, s.listener = pooledLink{s}, newTeller(s), &listener{s: s}
+	s.pooled.Store(config.Pooler)
+	if s.conns, err = s.newPool(ctx, config.Conns, 0); err != nil {
 		return nil, err
 	}
-	if s.reserved, err = newPool(ctx, config, 2); err != nil {
+	// Those for the leases are there before they are needed: a server that is full would not let them in.
+	if s.reserved, err = s.newPool(ctx, reservedConns, reservedConns); err != nil {
 		s.conns.Close()
 		return nil, err
 	}
-	s.pool = pgxLink{s.conns, s.schema}
 	if err := s.prepare(ctx); err != nil {
 		s.conns.Close()
 		s.reserved.Close()
@@ -55,57 +57,9 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	s.submits = newFastLane(s, s.submitPlain)
 	s.settles = newFastLane(s, s.settleSucceeded)
 	s.background, s.stop = context.WithCancel(context.Background())
-	s.teller, s.listener = newTeller(s), &listener{s: s}
 	go s.teller.run(s.background)
 	go s.keepTime(s.background)
 	return s, nil
-}
-
-// poolConfig reads the URL.
-func poolConfig(config Config) (*pgxpool.Config, error) {
-	if !strings.HasPrefix(config.URL, "postgres://") && !strings.HasPrefix(config.URL, "postgresql://") {
-		return nil, invalid("URL", "must begin with postgres:// (such as postgres://user@localhost:5432/app)")
-	}
-	cfg, err := pgxpool.ParseConfig(config.URL)
-	if err != nil {
-		return nil, urlError(err)
-	}
-	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
-		cfg.ConnConfig.RuntimeParams["application_name"] = "godwit"
-	}
-	if len(cfg.ConnConfig.Fallbacks) > 0 && cfg.ConnConfig.ValidateConnect == nil {
-		cfg.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	}
-	if !strings.Contains(config.URL, "connect_timeout=") {
-		cfg.ConnConfig.ConnectTimeout = min(connectTimeout, config.CallTimeout)
-	}
-	if config.Pooler {
-		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	}
-	return cfg, nil
-}
-
-func newPool(ctx context.Context, config Config, conns int) (*pgxpool.Pool, error) {
-	cfg, err := poolConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	cfg.MaxConns, cfg.MinConns = int32(conns), 0
-	cfg.AfterConnect = durable
-	return pgxpool.NewWithConfig(ctx, cfg)
-}
-
-// durable makes commits wait for the disk where the server is set up not to.
-func durable(ctx context.Context, conn *pgx.Conn) error {
-	var setting string
-	if err := conn.QueryRow(ctx, "SELECT current_setting('synchronous_commit')").Scan(&setting); err != nil {
-		return err
-	}
-	if setting != "off" {
-		return nil
-	}
-	_, err := conn.Exec(ctx, "SET synchronous_commit = on")
-	return err
 }
 
 // prepare looks whether the server and the schema will do, and sets the clock.
@@ -113,6 +67,9 @@ func (s *Store) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, max(s.cfg.CallTimeout, time.Minute)) // a migration is no call
 	defer cancel()
 	conn, err := s.conns.Acquire(ctx)
+	if errors.Is(err, errPooler) {
+		conn, err = s.conns.Acquire(ctx) // it is known now
+	}
 	if err != nil {
 		return err
 	}
@@ -133,6 +90,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.lanes.refresh(ctx, link); err != nil {
 		return err
 	}
+	s.opened.Store(true)
 	return s.clock.measure(ctx, link)
 }
 
@@ -170,12 +128,12 @@ func (s *Store) keepTime(ctx context.Context) {
 func (s *Store) readTime(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, timeInterval)
 	defer cancel()
-	conn, err := s.reserved.Acquire(ctx)
-	if err != nil {
-		return // the next reading tries again
-	}
-	defer conn.Release()
-	_ = s.clock.measure(ctx, pgxLink{conn, s.schema}) // likewise
+	// One that fails is made up for by the next.
+	_ = s.attempt(ctx, s.reserved, func(work context.Context, conn *pgxpool.Conn) error {
+		work, stop := until(ctx, work)
+		defer stop()
+		return s.clock.measure(work, pgxLink{conn, s.schema})
+	})
 }
 
 // urlError makes the error of a URL that is not understood. pgx's text shows the URL without its password; the value of a
@@ -195,6 +153,12 @@ func openError(err error) error {
 	var answered *pgconn.PgError
 	if errors.As(err, &public) || errors.Is(err, context.Canceled) {
 		return err
+	}
+	if errors.Is(err, pgconn.ErrReadOnlyConnection) {
+		return &godwit.Error{
+			Code: godwit.CodeUnavailable, Field: "URL", Err: err,
+			Message: "names a server that takes no writes (a standby, or set to default_transaction_read_only; name the primary, or all hosts)",
+		}
 	}
 	if !errors.As(err, &answered) {
 		return &godwit.Error{

@@ -30,9 +30,9 @@ func read[T any](ctx context.Context, s *Store, op func(r *reader) (T, error)) (
 	}
 	defer s.leave()
 	var answer T
-	err := s.persist(ctx, s.conns, func(_ context.Context, conn *pgxpool.Conn) error {
-		work, cancel := context.WithTimeout(ctx, s.cfg.CallTimeout)
-		defer cancel()
+	err := s.persist(ctx, s.conns, func(work context.Context, conn *pgxpool.Conn) error {
+		work, stop := until(ctx, work)
+		defer stop()
 		var err error
 		answer, err = snapshot(work, s, conn, op)
 		return err

@@ -101,11 +101,14 @@ func (u *unit) writeSession(n *session) error {
 // Heartbeat renews the lease and tells which runs are lost or to be cancelled, in one round trip.
 func (s *Store) Heartbeat(ctx context.Context, r godwit.HeartbeatRequest) (godwit.HeartbeatAnswer, error) {
 	answer := godwit.HeartbeatAnswer{Code: godwit.CodeSessionEnded}
-	err := s.call(ctx, s.reserved, func(ctx context.Context, conn *pgxpool.Conn) error {
-		runs, until := map[godwit.ID]standing{}, int64(0)
-		err := s.atOnce(ctx, conn,
+	err := s.call(ctx, s.reserved, func(work context.Context, conn *pgxpool.Conn) error {
+		// The next heartbeat does the same, so this one ends with ctx: it must not be waited for longer than the lease lasts.
+		work, stop := until(ctx, work)
+		defer stop()
+		runs, leaseUntil := map[godwit.ID]standing{}, int64(0)
+		err := s.atOnce(work, conn,
 			ask("UPDATE godwit.sessions SET lease_until = $2::bigint + lease / 1000 WHERE id = $1 RETURNING lease_until", func(row scanner) error {
-				return row.Scan(&until)
+				return row.Scan(&leaseUntil)
 			}, uuid(r.Session), s.clock.now()),
 			ask("SELECT id, place, run, session, cancel_requested_at <> 0 FROM godwit.places WHERE session = $1 OR id = ANY($2)"+
 				" UNION ALL SELECT id, state, run, NULL, false FROM godwit.finished WHERE id = ANY($2)", func(row scanner) error {
@@ -115,11 +118,11 @@ func (s *Store) Heartbeat(ctx context.Context, r godwit.HeartbeatRequest) (godwi
 				runs[id] = st
 				return err
 			}, uuid(r.Session), uuids(jobsOf(r.Runs))))
-		if err != nil || until == 0 {
+		if err != nil || leaseUntil == 0 {
 			return err
 		}
 		answer = compare(r, runs)
-		answer.LeaseUntil = fromMicros(until)
+		answer.LeaseUntil = fromMicros(leaseUntil)
 		return nil
 	})
 	return answer, err
@@ -170,28 +173,82 @@ func (s *Store) EndSession(ctx context.Context, id godwit.ID) (godwit.SessionAns
 	})
 }
 
-// Rescue ends sessions whose lease is over and moves their jobs.
+// waitBriefly bounds how long a transaction waits for each lock: a second longer than stalledMax, so that all but those of an
+// application's own transactions are waited for.
+const waitBriefly = "SET LOCAL lock_timeout = 4000"
+
+// Rescue ends sessions whose lease is over and moves their jobs, each session in a transaction of its own. It does not wait for long for
+// somebody who holds a session or its jobs (a worker that was stopped amid a transaction, an application between SettleTx and its
+// commit): the others are rescued meanwhile, and that one by a later call.
 func (s *Store) Rescue(ctx context.Context, limit int) (godwit.RescueAnswer, error) {
+	var answer godwit.RescueAnswer
 	if err := checkLimit(limit); err != nil {
-		return godwit.RescueAnswer{}, err
+		return answer, err
 	}
-	return writeReserved(ctx, s, func(u *unit) (godwit.RescueAnswer, error) {
-		var over []godwit.ID
-		const sql = "SELECT id FROM godwit.sessions WHERE lease_until <= $1 ORDER BY lease_until, id LIMIT $2 FOR UPDATE"
-		err := u.l.run(u.ctx, ask(sql, func(r scanner) error {
+	over, err := s.overdue(ctx)
+	if err != nil {
+		return answer, err
+	}
+	for _, id := range over {
+		if len(answer.Sessions) == limit {
+			break
+		}
+		one, err := s.rescue(ctx, id)
+		switch {
+		case sqlState(err) == lockNotAvailable:
+		case err != nil && len(answer.Sessions) > 0:
+			return answer, nil // what was done is told, and the next call meets the error again
+		case err != nil:
+			return answer, err
+		default:
+			answer.Sessions = append(answer.Sessions, one.Sessions...)
+			answer.Retried, answer.Failed = answer.Retried+one.Retried, answer.Failed+one.Failed
+			answer.Cancelled, answer.Unheld = answer.Cancelled+one.Cancelled, answer.Unheld+one.Unheld
+		}
+	}
+	return answer, nil
+}
+
+// lockNotAvailable is the state of a statement that has waited for a lock for as long as it may.
+const lockNotAvailable = "55P03"
+
+// overdue gives the sessions whose lease is over, the oldest first.
+func (s *Store) overdue(ctx context.Context) ([]godwit.ID, error) {
+	var over []godwit.ID
+	err := s.call(ctx, s.reserved, func(work context.Context, conn *pgxpool.Conn) error {
+		work, stop := until(ctx, work)
+		defer stop()
+		over = nil
+		const sql = "SELECT id FROM godwit.sessions WHERE lease_until <= $1 AND lease <= $2 ORDER BY lease_until, id LIMIT $3"
+		return pgxLink{conn, s.schema}.run(work, ask(sql, func(r scanner) error {
 			var id godwit.ID
 			err := r.Scan(idInto{&id})
 			over = append(over, id)
 			return err
-		}, u.now, limit))
+		}, s.clock.now(), int64(s.clock.leaseBeyond()), overdueMax))
+	})
+	return over, err
+}
+
+// overdueMax is how many sessions a rescue looks at, of which some may be held.
+const overdueMax = 10_000
+
+// rescue ends one session unless it was renewed, or is held by somebody.
+func (s *Store) rescue(ctx context.Context, id godwit.ID) (godwit.RescueAnswer, error) {
+	return writeReserved(ctx, s, func(u *unit) (godwit.RescueAnswer, error) {
 		var answer godwit.RescueAnswer
-		for _, id := range over {
-			if err == nil {
-				err = u.endSession(states.OpRescue, id, func(j *job, row *states.Row) { countRescued(&answer, j, row) })
-				answer.Sessions = append(answer.Sessions, id)
-			}
+		over := false
+		const sql = "SELECT 1 FROM godwit.sessions WHERE id = $1 AND lease_until <= $2 FOR UPDATE"
+		err := u.l.run(u.ctx, do(waitBriefly), ask(sql, func(r scanner) error {
+			var one int
+			over = true
+			return r.Scan(&one)
+		}, uuid(id), u.now))
+		if err != nil || !over {
+			return answer, err
 		}
-		return answer, err
+		answer.Sessions = append(answer.Sessions, id)
+		return answer, u.endSession(states.OpRescue, id, func(j *job, row *states.Row) { countRescued(&answer, j, row) })
 	})
 }
 

@@ -93,3 +93,17 @@ func (b *bundle) state(id godwit.ID) godwit.State {
 func succeed(t godwit.Token) godwit.Settlement {
 	return godwit.Settlement{Token: t, Outcome: godwit.OutcomeSucceed, Result: godwit.Payload{Encoding: godwit.EncodingJSON, Data: []byte(`2`)}}
 }
+
+// eventually waits until something is so.
+func (b *bundle) eventually(what string, so func() bool) {
+	b.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(30 * time.Second); !so(); {
+		select {
+		case <-tick.C:
+		case <-late:
+			b.Fatalf("it never came to this: %s", what)
+		}
+	}
+}

@@ -24,9 +24,13 @@ type Store struct {
 	clock     *clock
 	lanes     *laneCache
 
-	pool     pgxLink       // over conns, each statement or batch in a transaction of its own
+	pool     pooledLink    // over conns
 	conns    *pgxpool.Pool // for everything but the leases
 	reserved *pgxpool.Pool // for the leases, so that a pool that is used up does not end them
+
+	losses losses
+	pooled atomic.Bool // a pooler is said, or was noticed, to stand before the server
+	opened atomic.Bool // the schema is there
 
 	submits *fastLane[godwit.NewJob]
 	settles *fastLane[godwit.Settlement]

@@ -56,27 +56,12 @@ func pause(ctx context.Context, attempt int, conflict bool) error {
 	}
 }
 
-func (s *Store) attempt(ctx context.Context, pool *pgxpool.Pool, do func(ctx context.Context, conn *pgxpool.Conn) error) error {
-	conn, err := pool.Acquire(ctx)
-	if err != nil {
-		return &unreachedError{err}
-	}
-	defer conn.Release()
-	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.CallTimeout)
-	defer cancel()
-	err = do(work, conn)
-	if err != nil && readOnly(err) {
-		_ = conn.Conn().Close(work) // it leads to a server that only reads: another one is looked for
-	}
-	return err
-}
-
 // transact runs one operation in a transaction of its own.
 func transact[T any](ctx context.Context, s *Store, conn *pgxpool.Conn, level pgx.TxIsoLevel, exclusive bool,
 	op func(u *unit) (T, error),
 ) (T, *unit, error) {
 	var nothing T
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: level, AccessMode: pgx.ReadWrite})
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: s.begin(level)})
 	if err != nil {
 		return nothing, nil, &unreachedError{err}
 	}
@@ -103,8 +88,11 @@ func transact[T any](ctx context.Context, s *Store, conn *pgxpool.Conn, level pg
 
 // atOnce runs statements as one transaction in one round trip. A statement that fails undoes it all.
 func (s *Store) atOnce(ctx context.Context, conn *pgxpool.Conn, list ...stmt) error {
-	whole := make([]stmt, 0, len(list)+2)
-	whole = append(whole, do("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"))
+	whole := make([]stmt, 0, len(list)+3)
+	whole = append(whole, do("BEGIN ISOLATION LEVEL READ COMMITTED"))
+	if s.pooled.Load() {
+		whole = append(whole, do(durably))
+	}
 	whole = append(append(whole, list...), do("COMMIT"))
 	err := pgxLink{conn, s.schema}.run(ctx, whole...)
 	if err == nil {
@@ -164,6 +152,8 @@ func commitError(err error) error {
 	switch {
 	case errors.Is(err, pgx.ErrTxCommitRollback):
 		return err
+	case stalled(err):
+		return &unreachedError{err} // the server ended it before the COMMIT came
 	case errors.As(err, &answered) && answered.Severity != "FATAL" && answered.Severity != "PANIC":
 		return err
 	}
@@ -191,6 +181,9 @@ func meets(err error) bool {
 	return false
 }
 
+// stalled reports whether the server ended the transaction because it did nothing for longer than stalledMax: its process was stopped.
+func stalled(err error) bool { return sqlState(err) == "25P03" }
+
 // readOnly reports whether the server takes no writes: after a failover, the one that was left.
 func readOnly(err error) bool { return sqlState(err) == "25006" }
 
@@ -202,7 +195,7 @@ func lost(err error) bool {
 		return false
 	}
 	switch state := sqlState(err); {
-	case len(state) == 5 && (state[:2] == "08" || state[:3] == "57P"), state == "25006", state == "53300":
+	case len(state) == 5 && (state[:2] == "08" || state[:3] == "57P"), state == "25006", state == "53300", stalled(err):
 		return true // connection trouble, shutting down or starting up, read-only, too many connections
 	case state != "":
 		return false

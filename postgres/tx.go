@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -25,9 +26,12 @@ func (s *Store) SubmitSQL(ctx context.Context, tx *sql.Tx, jobs ...godwit.Submis
 	return s.submitWithin(ctx, sqlLink{tx, s.schema}, jobs)
 }
 
-// SettleTx is [Store.Settle] within a transaction of the application's: what the run has done to the application's tables counts
-// exactly when the settle does. The answer stands when the transaction commits; a run that was lost answers so, and its
-// transaction must then be rolled back.
+// SettleTx is [Store.Settle] within a transaction of the application's, all or none: what the run has done to the application's tables
+// counts exactly when the settle does. The answers stand when the transaction commits. A settle that is refused is an error: of a run
+// that was lost ([godwit.CodeSessionEnded], [godwit.CodeStaleRun]) or that is over already ([godwit.CodeDuplicate]), and whatever else an
+// answer may say. The transaction is then as it was before the call, and is to be rolled back: somebody else does, or has
+// done, that work. A handler finds the token of its run in [godwit.Info]. Until the transaction ends it keeps the jobs of its worker from
+// being rescued, so commit at once.
 func (s *Store) SettleTx(ctx context.Context, tx pgx.Tx, items ...godwit.Settlement) ([]godwit.SettleAnswer, error) {
 	return s.settleWithin(ctx, pgxLink{tx, s.schema}, items)
 }
@@ -63,7 +67,40 @@ func (s *Store) settleWithin(ctx context.Context, l link, items []godwit.Settlem
 	if err := checkBatch(len(items)); err != nil {
 		return nil, err
 	}
-	return within(ctx, s, l, nil, func(u *unit) ([]godwit.SettleAnswer, error) { return u.settleAll(items) })
+	answers, err := within(ctx, s, l, nil, func(u *unit) ([]godwit.SettleAnswer, error) {
+		answers, err := u.settleAll(items)
+		u.refused = err == nil && settleError(items, answers) != nil
+		return answers, err
+	})
+	if err == nil {
+		err = settleError(items, answers)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return answers, nil
+}
+
+// settleError gives the error of settles of which one was refused.
+func settleError(items []godwit.Settlement, answers []godwit.SettleAnswer) error {
+	for i, a := range answers {
+		if a.Code == "" {
+			continue
+		}
+		why := "was refused"
+		switch a.Code {
+		case godwit.CodeSessionEnded, godwit.CodeStaleRun:
+			why = "was lost, and the job runs elsewhere"
+		case godwit.CodeDuplicate:
+			why = "is over already"
+		case godwit.CodeLimitReached:
+			why = "has reported more log lines or items than it may"
+		}
+		return &godwit.Error{
+			Code: a.Code, Message: fmt.Sprintf("run %d of job %s %s (roll the transaction back)", items[i].Run, items[i].Job, why),
+		}
+	}
+	return nil
 }
 
 // withinMax bounds how often an operation within somebody else's transaction is run again that met another one.

@@ -100,16 +100,25 @@ func TestASettleWithinATransactionIsFenced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stale := token
+	stale, ended := token, token
 	stale.Run++
-	answers, err := b.store.SettleTx(t.Context(), tx, succeed(stale))
-	if err != nil || answers[0].Code != godwit.CodeStaleRun {
-		t.Errorf("a stale run: %+v, %v", answers, err)
+	ended.Session = godwit.NewID()
+	refused := func(what string, want godwit.Code, items ...godwit.Settlement) {
+		t.Helper()
+		answers, err := b.store.SettleTx(t.Context(), tx, items...)
+		var public *godwit.Error
+		if !errors.As(err, &public) || public.Code != want || answers != nil {
+			t.Errorf("%s: %+v, %v, want the error %s", what, answers, err, want)
+		}
 	}
-	answers, err = b.store.SettleTx(t.Context(), tx, succeed(token))
+	refused("a stale run", godwit.CodeStaleRun, succeed(stale))
+	refused("an ended session", godwit.CodeSessionEnded, succeed(ended))
+	refused("one of two", godwit.CodeStaleRun, succeed(token), succeed(stale))
+	answers, err := b.store.SettleTx(t.Context(), tx, succeed(token)) // the refusals left nothing
 	if err != nil || answers[0].Code != "" {
 		t.Errorf("the run: %+v, %v", answers, err)
 	}
+	refused("the run again", godwit.CodeDuplicate, succeed(token))
 	if got := b.state(token.Job); got != godwit.StateRunning {
 		t.Errorf("before the commit the job is %s", got)
 	}

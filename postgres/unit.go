@@ -30,6 +30,7 @@ type unit struct {
 	commits  []func()           // to be done once the call is committed
 	refused  bool               // nothing of the call is to happen
 	newLanes map[laneName]*lane // made by the unit
+	passing  bool               // what somebody else has locked is passed over
 
 	// exclusive keeps claims out and locks every job that is looked at. glimpsed says that an answer tells how a job stands that is
 	// not locked; a call that changes nothing may do so, any other one is run again, exclusively.

@@ -24,6 +24,9 @@ type Stream struct {
 	Snapshot int
 	// Coverage makes the test fail unless every kind of call was done and every row of the table met.
 	Coverage bool
+	// Most is how many calls there are at most. With Coverage the stream goes on beyond Ops, aiming at the rows that were not
+	// met, until there is none left. Defaults to Ops.
+	Most int
 }
 
 // historyMax is how many steps are kept for a mismatch to be made small; shrinkMax how many steps may be replayed for that.
@@ -49,7 +52,8 @@ func Differential(t testing.TB, name string, cfg Config, s Stream) {
 	d.witness = newWitness(t, d.model)
 	gen.goal = func() *states.Row { return d.witness.goal(gen.rng.IntN(len(states.Table()))) }
 	var history []step
-	for n := 1; n <= s.Ops; n++ {
+	for n := 1; n <= s.Ops || s.Coverage && n <= s.Most && d.lacks(n); n++ {
+		gen.aiming = n > s.Ops
 		next := gen.draw()
 		if cfg.Reopen != nil && n%1777 == 0 {
 			next = step{reopen: true}
@@ -189,6 +193,20 @@ func (d *duel) count(c *call, answer any) {
 	}
 }
 
+// lacks reports whether something that a stream should meet has not been met. It looks now and then.
+func (d *duel) lacks(n int) bool {
+	const often = 50
+	if n%often != 0 {
+		return true
+	}
+	for _, kind := range kinds {
+		if d.done[kind] == 0 {
+			return true
+		}
+	}
+	return len(d.witness.missed()) > 0
+}
+
 // contents compares everything that the two stores show.
 func (d *duel) contents() string {
 	d.Helper()
@@ -228,7 +246,11 @@ func (d *duel) contents() string {
 func (d *duel) summary(name string, s Stream) {
 	d.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: seed %d, %d calls, no difference\n  calls (of which did something):", name, s.Seed, s.Ops)
+	total := 0
+	for _, n := range d.calls {
+		total += n
+	}
+	fmt.Fprintf(&b, "%s: seed %d, %d calls, no difference\n  calls (of which did something):", name, s.Seed, total)
 	for _, kind := range kinds {
 		fmt.Fprintf(&b, " %s %d (%d)", kind, d.calls[kind], d.done[kind])
 		if s.Coverage && d.done[kind] == 0 {

@@ -9,9 +9,12 @@ import (
 // before then may have overlooked the job, in a store that [Config.Overlooks].
 type readySince map[godwit.ID]int64
 
-// perform makes a call on the model. A claim overlooks the jobs that became ready while it was under way, and those that another
+// perform makes a call on the model. A rescue may leave a session for later. A claim overlooks the jobs that became ready while it was under way, and those that another
 // claim took meanwhile, unless it has answered with them.
 func (h *history) perform(c call, m *model.Store, since readySince, given result) (any, error) {
+	if rescued, ok := given.answer.(godwit.RescueAnswer); ok && h.overlooks && len(rescued.Sessions) == 0 && given.err == "" {
+		return rescued, nil // others held the session up
+	}
 	q, isClaim := c.req.(godwit.ClaimRequest)
 	if !isClaim || !h.overlooks {
 		return c.do(h.ctx, m)
@@ -32,7 +35,11 @@ func (h *history) perform(c call, m *model.Store, since readySince, given result
 	for _, id := range claimed(given) {
 		overlooked[id] = false
 	}
-	return m.ClaimOverlooking(h.ctx, q, overlooked)
+	want, err := m.ClaimOverlooking(h.ctx, q, overlooked)
+	if got, ok := given.answer.(godwit.ClaimAnswer); ok && got.More && len(got.Jobs) > 0 {
+		want.More = true // it passed over some
+	}
+	return want, err
 }
 
 // claimed gives the jobs that a call has claimed.

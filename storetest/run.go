@@ -13,7 +13,8 @@ type Config struct {
 	// Reopen closes a store and opens what it kept. Defaults to nothing: reopening is not tested.
 	Reopen func(t testing.TB, s godwit.Store, clock *Clock) godwit.Store
 	// Overlooks says that a claim may overlook a job that becomes ready while the claim is under way, as that of a store whose writers
-	// do not wait for each other does: it chooses at one instant, and takes what is still ready at a later one.
+	// do not wait for each other does: it chooses at one instant, and takes what is still ready at a later one. A rescue may leave a
+	// session that others hold up for a later call.
 	Overlooks bool
 	// Costly divides how long the differential run and how many the histories are by default, for a store that takes its time.
 	// Defaults to 1.

@@ -48,7 +48,9 @@ func TestDifferential(t *testing.T) {
 			if name == "model" { // beside itself: that the stream meets every row, and accuses nobody
 				ops = coverageOps
 			}
-			Differential(t, name, cfg, Stream{Ops: ops, Seed: *flagSeed, Coverage: ops >= coverageOps})
+			Differential(t, name, cfg, Stream{
+				Ops: ops, Seed: *flagSeed, Coverage: *flagOps == opsDefault || ops >= coverageOps, Most: max(ops, coverageOps),
+			})
 		})
 	}
 }

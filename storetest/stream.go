@@ -29,6 +29,7 @@ type stream struct {
 
 	goal     func() *states.Row // a row that has not been met, nil when there is none
 	timeless bool               // the clock stands still
+	aiming   bool               // at those rows before all else
 	queues   []string
 	tasks    []string
 }
@@ -135,6 +136,9 @@ func (g *stream) draw() step {
 		s := g.next[0]
 		g.next = g.next[1:]
 		return s
+	}
+	if g.aiming && g.chance(40) {
+		return step{move: g.move(), call: g.drawGoal()}
 	}
 	return step{move: g.move(), call: g.drawFrom(weights)}
 }

@@ -115,7 +115,7 @@ func (p *Postgres) pooler() []Finding {
 	const check = "pooler"
 	switch {
 	case p.Pooler && !p.PoolerSaid:
-		return []Finding{finding(Warning, check, "if it hands out connections by the transaction set postgres.pooler: true (GODWIT_POSTGRES_POOLER)", "",
+		return []Finding{finding(Warning, check, "set postgres.pooler: true (GODWIT_POSTGRES_POOLER): processes notice it by themselves, but only once they have connected, and try to listen through it", "",
 			"a pooler answers in the server's stead, and the configuration does not say so")}
 	case p.Pooler:
 		return []Finding{finding(OK, check, "", "", "a pooler, as the configuration says")}
@@ -134,7 +134,11 @@ func (p *Postgres) clock(limits PostgresLimits) []Finding {
 		return []Finding{finding(Warning, "clock", "let both take their time from NTP; jobs go by the server's clock, what you read in logs by that of each machine", "",
 			"the server's clock is %s %s that of this machine", p.Skew.Abs().Round(100*time.Millisecond), way)}
 	}
-	return orOK(nil, "clock", "within %s of this machine's", limits.Skew)
+	if p.Ahead > limits.Skew {
+		return []Finding{finding(Warning, "clock", "let the server take its time from NTP; jobs go by the time of the leases until its clock has caught up", "",
+			"leases were renewed at times %s ahead of the server's clock: it was set back, or another server took over whose clock is behind", span(p.Ahead))}
+	}
+	return orOK(nil, "clock", "within %s of this machine's; run this on others to compare theirs", limits.Skew)
 }
 
 // durability looks for settings by which what was acknowledged can be lost.
@@ -183,6 +187,12 @@ func (p *Postgres) slots() []Finding {
 			found = append(found, finding(Warning, check, drop, "", "replication slot %s keeps a snapshot that is %d transactions old", s.Name, s.XminAge))
 		}
 	}
+	for _, f := range p.Feeders {
+		if f.XminAge > slotXminHigh {
+			found = append(found, finding(Warning, check, "end the long query there, or set hot_standby_feedback = off on it", "",
+				"standby %s (process %d) keeps a snapshot that is %d transactions old, for a query of its own", short(f.Name), f.PID, f.XminAge))
+		}
+	}
 	return orOK(found, check, "%s, none left behind", count(len(p.Slots), "replication slot", "replication slots"))
 }
 
@@ -196,7 +206,15 @@ func (p *Postgres) locks(limits PostgresLimits) []Finding {
 				"session %d waits for %s for a lock of session %d (%s)", b.Blocked, span(b.For), b.By, b.ByWhat))
 		}
 	}
-	return orOK(found, "locks", "no session waits longer than %s", span(limits.Blocked))
+	for _, k := range p.Keepers {
+		if k.For > limits.Blocked && !slices.Contains(told, k.PID) && len(found) < findingsMax {
+			told = append(told, k.PID)
+			found = append(found, finding(Warning, "locks",
+				fmt.Sprintf("commit soon after SettleTx and SubmitTx; end it in its program, or SELECT pg_terminate_backend(%d)", k.PID), "",
+				"session %d (%s) holds locks on sessions or jobs for %s: if a worker of those dies, its jobs are not rescued meanwhile", k.PID, k.What, span(k.For)))
+		}
+	}
+	return orOK(found, "locks", "no session waits, or keeps others from the jobs, longer than %s", span(limits.Blocked))
 }
 
 // vacuum looks for tables with more dead rows than live ones, and for a server that runs out of transaction numbers.

@@ -23,9 +23,10 @@ type Postgres struct {
 	Version       int    // 150004
 	VersionText   string // "15.4"
 	InRecovery    bool
-	ReadOnly      bool // by default, of this role or database
-	Pooler        bool // something answers in the server's stead
-	PoolerSaid    bool // the program is told so; set by the caller
+	ReadOnly      bool          // by default, of this role or database
+	Pooler        bool          // something answers in the server's stead
+	PoolerSaid    bool          // the program is told so; set by the caller
+	Ahead         time.Duration // how far the newest lease was renewed ahead of the server's clock
 	Skew          time.Duration
 	SkewError     time.Duration // what the measurement may be off by
 	Durability    map[string]string
@@ -36,6 +37,8 @@ type Postgres struct {
 	FrozenAge     int64 // transactions since the oldest that is not frozen
 
 	Holders []PostgresHolder
+	Feeders []PostgresFeeder
+	Keepers []PostgresKeeper
 	Slots   []PostgresSlot
 	Blocks  []PostgresBlock
 	Tables  []PostgresTable
@@ -46,6 +49,20 @@ type PostgresHolder struct {
 	What string // "session 4711 (psql, idle in transaction)"
 	Mend string
 	Age  time.Duration
+}
+
+// PostgresFeeder is a standby that keeps a snapshot here for its own queries (hot_standby_feedback).
+type PostgresFeeder struct {
+	Name    string
+	PID     int
+	XminAge int64 // transactions
+}
+
+// PostgresKeeper is a session with a transaction open that has locked sessions of workers or jobs.
+type PostgresKeeper struct {
+	PID  int
+	What string // "godwit, idle in transaction"
+	For  time.Duration
 }
 
 // PostgresSlot is a replication slot.
@@ -101,7 +118,10 @@ func ReadPostgres(ctx context.Context, conn *pgx.Conn, schema string) (Postgres,
 		{"the sessions", p.readSessions},
 		{"the prepared transactions", p.readPrepared},
 		{"the replication slots", p.readSlots},
+		{"the standbys", p.readFeeders},
+		{"the leases", p.readAhead},
 		{"the locks", p.readBlocks},
+		{"who holds locks", p.readKeepers},
 	} {
 		if err := part.read(ctx, conn); err != nil {
 			return p, fmt.Errorf("look at %s: %w", part.what, err)
@@ -240,6 +260,54 @@ func (p *Postgres) readBlocks(ctx context.Context, conn *pgx.Conn) error {
 		err = row.Scan(&b.Blocked, &b.By, &application, &state, &waited)
 		b.ByWhat, b.For = described(application, state), seconds(waited)
 		return b, err
+	})
+	return err
+}
+
+// readFeeders looks at standbys without a slot; with one it is the slot that keeps the snapshot.
+func (p *Postgres) readFeeders(ctx context.Context, conn *pgx.Conn) error {
+	rows, err := conn.Query(ctx, `SELECT coalesce(application_name, ''), pid, age(backend_xmin)::bigint FROM pg_stat_replication
+		WHERE backend_xmin IS NOT NULL ORDER BY pid LIMIT 100`)
+	if err != nil {
+		return err
+	}
+	p.Feeders, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (f PostgresFeeder, err error) {
+		return f, row.Scan(&f.Name, &f.PID, &f.XminAge)
+	})
+	return err
+}
+
+// readAhead compares the newest renewal of a lease with the server's clock: time goes on by itself when the clock is set back.
+func (p *Postgres) readAhead(ctx context.Context, conn *pgx.Conn) error {
+	table := pgx.Identifier{p.Schema, "sessions"}.Sanitize()
+	var may bool
+	if err := conn.QueryRow(ctx, "SELECT coalesce(has_table_privilege(to_regclass($1), 'SELECT'), false) AND coalesce(has_schema_privilege(to_regnamespace(quote_ident($2)), 'USAGE'), false)",
+		table, p.Schema).Scan(&may); err != nil || !may {
+		return err
+	}
+	var ahead float64
+	err := conn.QueryRow(ctx, "SELECT coalesce(max(lease_until - lease / 1000) / 1e6 - extract(epoch FROM clock_timestamp()), 0)::float8 FROM "+table).Scan(&ahead)
+	p.Ahead = seconds(ahead)
+	return err
+}
+
+// readKeepers looks for transactions that have locked sessions of workers or places of jobs, which rescue passes over: nobody is seen
+// to wait for them.
+func (p *Postgres) readKeepers(ctx context.Context, conn *pgx.Conn) error {
+	rows, err := conn.Query(ctx, `SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.state, ''), extract(epoch FROM clock_timestamp() - a.xact_start)::float8
+		FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.xact_start IS NOT NULL
+		AND EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE l.pid = a.pid AND l.granted AND l.mode IN ('RowShareLock', 'RowExclusiveLock') AND n.nspname = $1 AND c.relname IN ('sessions', 'places'))
+		ORDER BY a.xact_start LIMIT 100`, p.Schema)
+	if err != nil {
+		return err
+	}
+	p.Keepers, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (k PostgresKeeper, err error) {
+		var application, state string
+		var age float64
+		err = row.Scan(&k.PID, &application, &state, &age)
+		k.What, k.For = described(application, state), seconds(age)
+		return k, err
 	})
 	return err
 }

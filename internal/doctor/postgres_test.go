@@ -49,6 +49,22 @@ func TestPostgresFindings(t *testing.T) {
 				p.Slots = []doctor.PostgresSlot{{Name: "s", Active: true, XminAge: 2_000_000}}
 			}, doctor.Warning, "keeps a snapshot that is 2000000 transactions old",
 		},
+		"a standby with a snapshot": {
+			func(p *doctor.Postgres) { p.Feeders = []doctor.PostgresFeeder{{Name: "b", PID: 7, XminAge: 2_000_000}} },
+			doctor.Warning, "standby b (process 7) keeps a snapshot that is 2000000 transactions old",
+		},
+		"a standby that keeps up": {
+			func(p *doctor.Postgres) { p.Feeders = []doctor.PostgresFeeder{{Name: "b", PID: 7, XminAge: 20}} }, doctor.OK, "none left behind",
+		},
+		"a clock that was set back": {func(p *doctor.Postgres) { p.Ahead = time.Hour }, doctor.Warning, "60 minutes ahead of the server's clock"},
+		"who keeps a session": {
+			func(p *doctor.Postgres) {
+				p.Keepers = []doctor.PostgresKeeper{{PID: 7, What: "godwit, idle in transaction", For: 13 * time.Second}}
+			}, doctor.Warning, "session 7 (godwit, idle in transaction) holds locks on sessions or jobs for 13s",
+		},
+		"who keeps one for a moment": {
+			func(p *doctor.Postgres) { p.Keepers = []doctor.PostgresKeeper{{PID: 7, For: 9 * time.Second}} }, doctor.OK, "ok locks",
+		},
 		"numbers that run low": {func(p *doctor.Postgres) { p.FrozenAge = 1_500_000_000 }, doctor.Warning, "1500000000 transactions old"},
 		"numbers that run out": {func(p *doctor.Postgres) { p.FrozenAge = 1_900_000_000 }, doctor.Error, "1900000000 transactions old"},
 		"connections run out":  {func(p *doctor.Postgres) { p.Connections = 90 }, doctor.Warning, "90 of 97 connections are in use"},
@@ -172,6 +188,8 @@ func TestPostgresServerThatIsIll(t *testing.T) {
 	h.exec(prepared, "BEGIN", "INSERT INTO godwit.paused_tasks VALUES ('a')", "PREPARE TRANSACTION 'left'")
 	open := h.connect(h.url)
 	h.exec(open, "SET application_name = 'report'", "BEGIN", "LOCK TABLE godwit.items")
+	settling := h.connect(h.url)
+	h.exec(settling, "SET application_name = 'shop'", "BEGIN", "SELECT 1 FROM godwit.sessions FOR KEY SHARE")
 	blocked := h.connect(h.url)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
@@ -190,6 +208,7 @@ func TestPostgresServerThatIsIll(t *testing.T) {
 		"fsync is off", "full_page_writes is off", "synchronous_commit is off", "autovacuum is off: tables grow without end",
 		"autovacuum is off for table godwit.places", "table godwit.paused_queues has 50 dead rows to 0 alive, never vacuumed",
 		`the prepared transaction left is neither committed nor rolled back`, "COMMIT PREPARED 'left' or ROLLBACK PREPARED 'left'",
+		"(shop, idle in transaction) holds locks on sessions or jobs",
 		"(report, idle in transaction) has a transaction open", "for a lock of session", "nobody reads replication slot lost", "pg_drop_replication_slot('lost')")
 
 	worker, err := url.Parse(h.url)

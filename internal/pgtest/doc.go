@@ -12,7 +12,7 @@
 // URL of a user who may create databases). Without it, and always for [Start], a
 // server is started: with the programs on PATH, else the newest below
 // /usr/lib/postgresql. A test that can get none is skipped, and says
-// why; it fails where the environment has CI=true. `make test` and CI install
+// why; it fails where the environment has CI set, other than to false or 0. `make test` and CI install
 // the package before, where root on Debian or its kin may.
 //
 // # What a server is
