@@ -69,9 +69,10 @@ type PoolConfig struct {
 	// Overflow says what becomes of work that finds the queue full. Defaults to OverflowBlock.
 	Overflow Overflow
 
-	// OnError is called with every failure that nobody else gets to see: at once, on the worker's goroutine, for work of
-	// Pool.Go; by Stop for a future that nobody has looked at. Defaults to joining these errors, up to ErrorsMax, to what Stop
-	// returns. It must not panic.
+	// OnError is called with every failure that nobody else gets to see: at once for work of Pool.Go, which ends when OnError
+	// has returned; by Stop for a future that nobody has looked at. It must not wait for its own pool, by Drain, Stop or a
+	// submission that waits for room, as the pool waits for it. A panic of OnError comes out of Stop. Defaults to joining these
+	// errors, up to ErrorsMax, to what Stop returns.
 	OnError func(err error)
 }
 
@@ -243,13 +244,18 @@ func (p *Pool) taskFailed(f failure, cut bool) {
 
 // report gives errors that nobody sees to the hook, or keeps them for Stop.
 func (p *Pool) report(errs []error) {
-	for _, err := range errs {
-		if p.hook != nil {
-			p.hook(err)
-			continue
-		}
-		p.mu.Lock()
-		p.failures.add(err)
-		p.mu.Unlock()
+	if p.hook != nil {
+		tell(p.hook, errs, func(pe *PanicError) { p.keep(pe) })
+		return
 	}
+	for _, err := range errs {
+		p.keep(err)
+	}
+}
+
+// keep adds to what Stop returns.
+func (p *Pool) keep(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failures.add(err)
 }

@@ -131,16 +131,7 @@ func (p *Pool) endedInAll() int64 {
 // abandon gives up the queued work and cancels what runs.
 func (p *Pool) abandon() {
 	p.gaveUp.Store(true)
-	for i := range p.levels {
-		for {
-			x, ok := p.levels[i].queue.pop()
-			if !ok {
-				break
-			}
-			x.job.drop(p, ErrPoolStopped)
-			p.finished(&p.ended)
-		}
-	}
+	apart(p.discardAll)
 	p.mu.Lock()
 	running := make([]*taskContext, 0, len(p.crew))
 	for w := range p.crew {
@@ -152,6 +143,22 @@ func (p *Pool) abandon() {
 	for _, task := range running {
 		task.need().cancel(ErrPoolStopped)
 	}
+}
+
+// discardAll gives up the queued work.
+func (p *Pool) discardAll() {
+	for i := range p.levels {
+		for x, ok := p.levels[i].queue.pop(); ok; x, ok = p.levels[i].queue.pop() {
+			p.discard(x, ErrPoolStopped)
+		}
+	}
+}
+
+// discard settles work that was taken out of its queue without doing it. A callback of its future may end the goroutine: the work
+// has ended all the same.
+func (p *Pool) discard(x work, err error) {
+	defer p.finished(&p.ended)
+	x.job.drop(p, err)
 }
 
 // dismissAll ends the workers and waits for them.

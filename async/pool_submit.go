@@ -50,11 +50,17 @@ func (p *Pool) submit(ctx context.Context, priority Priority, x work) error {
 	l := &p.levels[PriorityHigh-priority]
 	// Stop looks at accepted after it has set stopping, so either it sees this work or this call sees that it stops.
 	p.accepted.Add(1)
+	queued := false
+	defer func() { // Also where a callback of work that makes room ends the goroutine.
+		if !queued {
+			p.accepted.Add(-1)
+			p.quiet.wakeAll()
+		}
+	}()
 	if err := p.enqueue(ctx, l, x); err != nil {
-		p.accepted.Add(-1)
-		p.quiet.wakeAll()
 		return err
 	}
+	queued = true
 	if !p.hungry.nudge() {
 		p.grow()
 	}
@@ -76,8 +82,7 @@ func (p *Pool) enqueue(ctx context.Context, l *level, x work) error {
 		case OverflowDropOldest:
 			if oldest, ok := l.queue.pop(); ok {
 				p.dropped.Add(1)
-				oldest.job.drop(p, ErrDropped)
-				p.finished(&p.ended)
+				p.discard(oldest, ErrDropped)
 			}
 		default:
 			if err := p.awaitRoom(ctx, l); err != nil {
