@@ -44,7 +44,7 @@ func (f *Future[T]) OnError(fn func(err error)) (stop func() bool) {
 	})
 }
 
-func (f *Future[T]) register(fn func()) (stop func() bool) {
+func (f *core) register(fn func()) (stop func() bool) {
 	entry := &fn
 	f.mu.Lock()
 	if f.callbacks == nil {
@@ -74,7 +74,7 @@ func (f *Future[T]) register(fn func()) (stop func() bool) {
 
 // runCallbacks calls what is registered until nothing is left. The caller has set running, so that one goroutine at a time does so.
 // It outlives a panic and a Goexit of a callback: the rest is called while the goroutine unwinds.
-func (f *Future[T]) runCallbacks(list *callbackList) {
+func (f *core) runCallbacks(list *callbackList) {
 	var panicked *PanicError
 	defer func() {
 		if panicked != nil && (f.owner == nil || !f.owner.callbackPanicked(panicked)) {
@@ -85,7 +85,7 @@ func (f *Future[T]) runCallbacks(list *callbackList) {
 }
 
 // callRest calls callbacks in order. When one of them unwinds the goroutine, the deferred call goes on with the next.
-func (f *Future[T]) callRest(list *callbackList, panicked **PanicError) {
+func (f *core) callRest(list *callbackList, panicked **PanicError) {
 	finished := false
 	defer func() {
 		if finished {

@@ -1,70 +1,17 @@
 package async
 
-import (
-	"context"
-	"sync"
-	"sync/atomic"
-)
+import "context"
 
 // Future is the outcome of work that runs in this process: a value or an error, some time. Many goroutines may await it, any
 // number of times. It is made by [Go], by [Submit], by a [Resolver], or settled from the start by [Resolved] and [Rejected].
 //
 // The zero value is not usable. A future must not be copied.
 type Future[T any] struct {
-	// state holds the bits below and, above them, the number of goroutines that wait in Await or in a combinator.
-	state atomic.Uint32
+	core
 
-	// mu guards done, watchers and callbacks, and orders them with settling.
-	mu        sync.Mutex
-	done      chan struct{} // made when somebody first needs it, closed when settled.
-	watchers  *watcher      // told of the settling; the combinators put them here.
-	callbacks *callbackList // the user's functions; nil until there is one.
-	owner     owner         // who is told of panics and unobserved errors; nil for none.
-	task      taskContext   // the context of the work; its parent is nil when there is none to cancel.
-
-	// value and err are written once, before state says settled, and only read afterwards.
+	// value is written once, before state says settled, and only read afterwards.
 	value T
-	err   error
 }
-
-// owner is a scope or a pool: it answers for the goroutine that settles a future.
-type owner interface {
-	// taskPanicked is told of a panic that becomes the outcome of a future. It returns true when it will report the panic,
-	// whoever awaits the future.
-	taskPanicked(*PanicError) bool
-
-	// callbackPanicked takes over a panic of a callback. It returns false when the owner has ended and can not.
-	callbackPanicked(*PanicError) bool
-
-	// taskFailed is told of a failed future. cut says that the failure is the consequence of a cancellation.
-	taskFailed(f failure, cut bool)
-}
-
-// failure is a failed future without its type.
-type failure interface {
-	// unobservedErr gives the error as long as nobody has looked at it, else nil.
-	unobservedErr() error
-
-	// awaited says whether somebody waits for the outcome, or is about to take it.
-	awaited() bool
-}
-
-const (
-	stateSettled  = 1 << iota // the outcome is there.
-	stateObserved             // somebody has seen the outcome, or undertaken to.
-	stateStarted              // the work has begun, or never will.
-	stateWaiter               // one waiting goroutine or combinator; counts up from here.
-)
-
-// noWaiter takes one waiter back when it is added.
-const noWaiter = ^uint32(stateWaiter - 1)
-
-// closedDone is the channel of every future that was settled before anybody asked for its channel.
-var closedDone = func() chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
 
 // Resolved gives a future that has already succeeded with v.
 func Resolved[T any](v T) *Future[T] {
@@ -78,7 +25,8 @@ func Rejected[T any](err error) *Future[T] {
 	if err == nil {
 		panic("async: Rejected was given a nil error")
 	}
-	f := &Future[T]{err: err}
+	f := &Future[T]{}
+	f.err = err
 	f.state.Store(stateSettled)
 	return f
 }
@@ -101,17 +49,7 @@ func (f *Future[T]) Await(ctx context.Context) (T, error) {
 }
 
 // Done gives a channel that is closed when the outcome is there, for use in select.
-func (f *Future[T]) Done() <-chan struct{} {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.done == nil {
-		if f.settled() {
-			return closedDone
-		}
-		f.done = make(chan struct{})
-	}
-	return f.done
-}
+func (f *Future[T]) Done() <-chan struct{} { return f.doneChannel() }
 
 // Result gives the outcome without waiting; ok is false while there is none. To see an error here is to observe it.
 func (f *Future[T]) Result() (r Result[T], ok bool) {
@@ -143,38 +81,6 @@ func (f *Future[T]) Cancel(cause error) {
 	}
 	f.observe()
 	f.settle(zero, withCause(context.Canceled, cause))
-}
-
-func (f *Future[T]) settled() bool { return f.state.Load()&stateSettled != 0 }
-
-func (f *Future[T]) observe() { f.state.Or(stateObserved) }
-
-func (f *Future[T]) awaited() bool { return f.state.Load() >= stateWaiter }
-
-// start says whether the caller is the first to decide what becomes of the work.
-func (f *Future[T]) start() bool { return f.state.Or(stateStarted)&stateStarted == 0 }
-
-// wait blocks until the future is settled or ctx ends.
-func (f *Future[T]) wait(ctx context.Context) error {
-	f.state.Add(stateWaiter)
-	if task := taskOf(ctx); task != nil {
-		if err := waits.enter(task, &f.task); err != nil {
-			f.state.Add(noWaiter)
-			return err
-		}
-		defer waits.leave(task, &f.task)
-	}
-	select {
-	case <-f.Done():
-		f.observe()
-		f.state.Add(noWaiter)
-	case <-ctx.Done():
-		// A failure that found this waiter counts on it, so the outcome is given if it is there when the waiter leaves.
-		if f.state.Add(noWaiter)&stateSettled == 0 {
-			return cancelErr(ctx)
-		}
-	}
-	return nil
 }
 
 // run does the work of a task, unless that was cancelled before it started.
@@ -221,14 +127,13 @@ func (f *Future[T]) finish(value T, err error) {
 	f.task.over()
 	defer func() {
 		if err != nil {
-			f.owner.taskFailed(f, cut)
+			f.owner.taskFailed(&f.core, cut)
 		}
 	}()
 	f.settle(value, err)
 }
 
-// settle makes the outcome known: first to the waiting goroutines, then to the combinators, then to the callbacks. It returns
-// false when there was an outcome already.
+// settle makes the outcome known. It returns false when there was one already.
 func (f *Future[T]) settle(value T, err error) bool {
 	f.mu.Lock()
 	if f.settled() {
@@ -236,34 +141,6 @@ func (f *Future[T]) settle(value T, err error) bool {
 		return false
 	}
 	f.value, f.err = value, err
-	f.state.Or(stateSettled)
-	if f.done != nil {
-		close(f.done)
-	}
-	watchers := f.watchers
-	f.watchers = nil
-	callbacks := f.callbacks
-	if callbacks != nil {
-		callbacks.running = true // One that is registered from now on is left to this goroutine.
-	}
-	for w := watchers; w != nil; w = w.next {
-		w.told = true
-	}
-	f.mu.Unlock()
-	for w := watchers; w != nil; {
-		next := w.next
-		w.listener.told(w.index)
-		w = next
-	}
-	if callbacks != nil {
-		f.runCallbacks(callbacks)
-	}
+	f.announce()
 	return true
-}
-
-func (f *Future[T]) unobservedErr() error {
-	if f.state.Load()&(stateSettled|stateObserved) != stateSettled {
-		return nil
-	}
-	return f.err
 }

@@ -448,7 +448,9 @@ func TestCycles(t *testing.T) {
 	inScope(t, "a ring through a nested scope is told, whoever comes last", nil, func(t *testing.T, ctx context.Context, s *Scope) {
 		for _, first := range []time.Duration{time.Second, 3 * time.Second} {
 			var a, b *Future[int]
+			ready := make(chan struct{})
 			a = Go(s, func(ctx context.Context) (int, error) {
+				<-ready
 				return 1, Run(ctx, func(_ context.Context, s *Scope) error {
 					s.Go(func(ctx context.Context) error {
 						_, err := Go(s, func(ctx context.Context) (int, error) { nap(first); return AwaitTimeout(ctx, b, time.Hour) }).Await(ctx)
@@ -458,6 +460,7 @@ func TestCycles(t *testing.T) {
 				})
 			})
 			b = Go(s, func(ctx context.Context) (int, error) { nap(2 * time.Second); return AwaitTimeout(ctx, a, time.Hour) })
+			close(ready)
 			rs, err := AllSettled(ctx, a, b)
 			wantNoErr(t, err)
 			wantErr(t, errors.Join(rs[0].Err, rs[1].Err), ErrCycle)

@@ -47,7 +47,8 @@ func newTask[T any](s *Scope) *Future[T] {
 	if !s.enter() {
 		return nil
 	}
-	f := &Future[T]{owner: s}
+	f := &Future[T]{}
+	f.owner = s
 	f.task.parent = s.ctx
 	return f
 }

@@ -231,7 +231,7 @@ func (p *Pool) callbackPanicked(pe *PanicError) bool {
 	return true
 }
 
-func (p *Pool) taskFailed(f failure, cut bool) {
+func (p *Pool) taskFailed(f *core, cut bool) {
 	p.failed.Add(1)
 	if cut || f.unobservedErr() == nil {
 		return

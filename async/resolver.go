@@ -76,7 +76,7 @@ func (r *Resolver[T]) told(int) {
 // report tells the scope of a failure, once, also where a callback has ended the goroutine.
 func (r *Resolver[T]) report() {
 	if r.settled.Swap(false) && r.future.err != nil {
-		r.scope.taskFailed(&r.future, matchesEnd(r.scope.ctx, r.future.err))
+		r.scope.taskFailed(&r.future.core, matchesEnd(r.scope.ctx, r.future.err))
 	}
 }
 

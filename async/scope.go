@@ -252,12 +252,12 @@ func (s *Scope) taskPanicked(pe *PanicError) bool { return s.panics(pe) }
 
 func (s *Scope) callbackPanicked(pe *PanicError) bool { return s.panics(pe) }
 
-func (s *Scope) taskFailed(f failure, cut bool) {
+func (s *Scope) taskFailed(f *core, cut bool) {
 	err := f.unobservedErr()
 	if err == nil {
 		return
 	}
-	var overdue []failure
+	var overdue []*core
 	s.mu.Lock()
 	if !cut {
 		overdue = s.failures.watch(f)
