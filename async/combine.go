@@ -17,11 +17,6 @@ import (
 // pool work is reported. When ctx ends, an input that has its outcome by then still counts, and the other futures have not been
 // looked at: their errors are reported as if nobody had awaited them.
 func All[A Awaitable[T], T any](ctx context.Context, inputs ...A) ([]T, error) {
-	leave, err := enterWaits(ctx, inputs)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
 	g := newGather[T](ctx, inputs)
 	defer g.close()
 	values := make([]T, len(inputs))
@@ -44,11 +39,6 @@ func All[A Awaitable[T], T any](ctx context.Context, inputs ...A) ([]T, error) {
 // AllSettled waits for every input, whether it fails or not, and gives the outcomes in the order of the inputs. Its error is that
 // of ctx, and then there are no outcomes.
 func AllSettled[A Awaitable[T], T any](ctx context.Context, inputs ...A) ([]Result[T], error) {
-	leave, err := enterWaits(ctx, inputs)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
 	g := newGather[T](ctx, inputs)
 	defer g.close()
 	results := make([]Result[T], len(inputs))
@@ -76,10 +66,8 @@ func Any[A Awaitable[T], T any](ctx context.Context, inputs ...A) (T, error) {
 	if len(inputs) == 0 {
 		return zero, ErrNone
 	}
-	if err := refuseCycle[T](ctx, inputs); err != nil {
-		return zero, err
-	}
 	g := newGather[T](ctx, inputs)
+	g.any = true
 	defer g.close()
 	errs := make([]error, len(inputs))
 	for range inputs {
@@ -107,10 +95,8 @@ func Race[A Awaitable[T], T any](ctx context.Context, inputs ...A) (T, error) {
 	if len(inputs) == 0 {
 		return zero, ErrNone
 	}
-	if err := refuseCycle[T](ctx, inputs); err != nil {
-		return zero, err
-	}
 	g := newGather[T](ctx, inputs)
+	g.any = true
 	defer g.close()
 	i, err := g.next(ctx)
 	if err != nil {
@@ -128,11 +114,8 @@ func Race[A Awaitable[T], T any](ctx context.Context, inputs ...A) (T, error) {
 func AsCompleted[A Awaitable[T], T any](ctx context.Context, inputs ...A) iter.Seq2[int, Result[T]] {
 	return func(yield func(int, Result[T]) bool) {
 		given := make([]bool, len(inputs))
-		if err := refuseCycle[T](ctx, inputs); err != nil {
-			yieldRest(given, err, yield)
-			return
-		}
 		g := newGather[T](ctx, inputs)
+		g.any = true
 		defer g.close()
 		for range inputs {
 			i, err := g.next(ctx)

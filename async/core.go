@@ -99,24 +99,39 @@ func isPanic(err error) bool {
 // wait blocks until the future is settled or ctx ends.
 func (f *core) wait(ctx context.Context) error {
 	f.state.Add(stateWaiter)
-	if task := taskOf(ctx); task != nil {
-		if err := waits.enter(task, &f.task); err != nil {
-			f.state.Add(noWaiter)
-			return err
-		}
-		defer waits.leave(task, &f.task)
-	}
-	select {
-	case <-f.doneChannel():
+	err := f.sleep(ctx)
+	if err == nil {
 		f.observe()
-		f.state.Add(noWaiter)
-	case <-ctx.Done():
-		// A failure that found this waiter counts on it, so the outcome is given if it is there when the waiter leaves.
-		if f.state.Add(noWaiter)&stateSettled == 0 {
-			return cancelErr(ctx)
+	}
+	// A failure that found this waiter counts on it, so the outcome is given if it is there when the waiter leaves.
+	if f.state.Add(noWaiter)&stateSettled != 0 {
+		return nil
+	}
+	if err == errEnded {
+		return cancelErr(ctx)
+	}
+	return err
+}
+
+// errEnded stands for the end of the context of a wait.
+var errEnded = errors.New("async: the context has ended")
+
+func (f *core) sleep(ctx context.Context) error {
+	v := newVigil(ctx)
+	defer v.end()
+	done := f.doneChannel()
+	for {
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return errEnded
+		case <-v.due:
+			if err := v.check(func(w *wait) { w.futures = []*core{f} }); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
 }
 
 // announce makes the outcome known, which the caller has put there, holding mu: first to the waiting goroutines, then to the

@@ -16,7 +16,7 @@ var (
 	// ErrStopped is the cause with which the tasks of a scope are cancelled by [Scope.Stop].
 	ErrStopped = errors.New("async: the scope was stopped")
 
-	// ErrCycle is what Await returns to a task that awaits itself, directly or through other futures.
+	// ErrCycle is what Await returns to a task that awaits itself, directly or through other futures; see [Future.Await].
 	ErrCycle = errors.New("async: await cycle (the task awaits itself, directly or through others)")
 
 	// ErrGoexit is the outcome of a task that ended its goroutine with runtime.Goexit (t.FailNow does) instead of returning.

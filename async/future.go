@@ -32,9 +32,11 @@ func Rejected[T any](err error) *Future[T] {
 }
 
 // Await waits for the outcome. When ctx ends first, the error matches ctx.Err() and its cause; a settled future answers whatever
-// ctx says. The task that this future belongs to gets [ErrCycle], and so does a task that it awaits through others, where the
-// waiting goes through futures and scopes of this package and the tasks await with the contexts that they were given; also where a
-// timeout would end the wait some time.
+// ctx says.
+//
+// Tasks that wait for one another, and for nobody else, would do so for ever. The one whose wait came last gets [ErrCycle] when it
+// has lasted some milliseconds, also where a timeout would end it some time. This holds for a task that awaits itself, and for waits
+// through futures, combinators, scopes, [Pool.Drain] and [Pool.Stop], by tasks that await with the contexts that they were given.
 func (f *Future[T]) Await(ctx context.Context) (T, error) {
 	if !f.settled() {
 		if err := f.wait(ctx); err != nil {

@@ -21,7 +21,9 @@ type gather[T any, A Awaitable[T]] struct {
 	stop     context.CancelFunc
 	foreign  sync.WaitGroup
 	panicked chan *PanicError
-	waives   bool // the combinator has its outcome, and the errors of inputs that it has not looked at do not matter.
+	vigil    *vigil // over the wait for all; nil until there is one.
+	any      bool   // the combinator waits for any of the inputs that are left.
+	waives   bool   // the combinator has its outcome, and the errors of inputs that it has not looked at do not matter.
 }
 
 // mustAwaitable panics on a nil awaitable, naming its place.
@@ -125,24 +127,59 @@ func (g *gather[T, A]) await(ctx, inner context.Context, i int) context.Context 
 	return inner
 }
 
-// next waits for one more input to settle and gives its index. It fails when ctx ends first.
+// next waits for one more input to settle and gives its index. It fails when ctx ends first, or with ErrCycle.
 func (g *gather[T, A]) next(ctx context.Context) (int, error) {
 	select {
 	case i := <-g.ready:
 		return i, nil
 	default:
 	}
-	select {
-	case i := <-g.ready:
-		return i, nil
-	case <-ctx.Done():
+	if g.vigil == nil {
+		v := newVigil(ctx)
+		g.vigil = &v
 	}
-	g.foreign.Wait()
-	select {
-	case i := <-g.ready:
-		return i, nil
-	default:
-		return 0, cancelErr(ctx)
+	if g.any {
+		defer g.endVigil() // The next wait is another one: for what is left then.
+	}
+	for {
+		select {
+		case i := <-g.ready:
+			return i, nil
+		case <-g.vigil.due:
+			if err := g.vigil.check(g.awaited); err != nil {
+				return 0, err
+			}
+		case <-ctx.Done():
+			g.foreign.Wait()
+			select {
+			case i := <-g.ready:
+				return i, nil
+			default:
+				return 0, cancelErr(ctx)
+			}
+		}
+	}
+}
+
+func (g *gather[T, A]) endVigil() {
+	if g.vigil != nil {
+		g.vigil.end()
+		g.vigil = nil
+	}
+}
+
+// awaited fills in for what the combinator waits.
+func (g *gather[T, A]) awaited(w *wait) {
+	w.any = g.any
+	for _, input := range g.inputs {
+		f := coreOf[T](input)
+		if f == nil && g.any {
+			w.futures = nil // It may end the wait, whatever becomes of the futures.
+			return
+		}
+		if f != nil && !f.settled() {
+			w.futures = append(w.futures, f)
+		}
 	}
 }
 
@@ -168,6 +205,7 @@ func (g *gather[T, A]) observe(i int) {
 // loop that is unwinding. The call must be deferred.
 func (g *gather[T, A]) close() {
 	loop := recover()
+	g.endVigil()
 	g.stop()
 	for i, input := range g.inputs {
 		f := coreOf[T](input)
@@ -189,43 +227,4 @@ func (g *gather[T, A]) close() {
 	default:
 	}
 	panicAgain(loop, caught, nil)
-}
-
-// enterWaits records, for the detection of cycles, that the task of ctx needs every input. It returns how to take that back.
-func enterWaits[T any, A Awaitable[T]](ctx context.Context, inputs []A) (leave func(), err error) {
-	task := taskOf(ctx)
-	if task == nil {
-		return func() {}, nil
-	}
-	targets := pendingTasks[T](inputs)
-	if len(targets) == 0 {
-		return func() {}, nil
-	}
-	if err := waits.enter(task, targets...); err != nil {
-		return nil, err
-	}
-	return func() { waits.leave(task, targets...) }, nil
-}
-
-// pendingTasks gives the tasks of the inputs that are futures and not settled.
-func pendingTasks[T any, A Awaitable[T]](inputs []A) (targets []*taskContext) {
-	for _, input := range inputs {
-		if f := coreOf[T](input); f != nil && !f.settled() {
-			targets = append(targets, &f.task)
-		}
-	}
-	return targets
-}
-
-// refuseCycle gives ErrCycle when the task of ctx is about to wait for any of the inputs and all of them wait for it.
-func refuseCycle[T any, A Awaitable[T]](ctx context.Context, inputs []A) error {
-	task := taskOf(ctx)
-	if task == nil || len(inputs) == 0 {
-		return nil
-	}
-	targets := pendingTasks[T](inputs)
-	if len(targets) == len(inputs) && waits.hopeless(task, targets) {
-		return ErrCycle
-	}
-	return nil
 }

@@ -49,7 +49,7 @@ func newTask[T any](s *Scope) *Future[T] {
 	}
 	f := &Future[T]{}
 	f.owner = s
-	f.task.parent = s.ctx
+	f.task.parent = s.tasks
 	return f
 }
 

@@ -11,6 +11,7 @@ import (
 // that a scope starts outlives the call. All its methods may be called by any goroutine.
 type Scope struct {
 	ctx    context.Context
+	tasks  context.Context // the same, as the parent of tasks that have a future.
 	cancel context.CancelCauseFunc
 	slots  chan struct{} // holds one token for each running task; nil without a limit.
 	hook   func(error)
@@ -87,7 +88,7 @@ var errBodyGone = errors.New("async: the body of the scope panicked or called ru
 func newScope(ctx context.Context, cfg ScopeConfig) *Scope {
 	s := &Scope{hook: cfg.OnUnobserved, idle: make(chan struct{})}
 	inner, cancel := context.WithCancelCause(ctx)
-	s.ctx, s.cancel = &scopeContext{inner, taskOf(ctx)}, cancel
+	s.ctx, s.tasks, s.cancel = inner, &ownedContext{inner, taskOf(ctx)}, cancel
 	if cfg.Limit > 0 {
 		s.slots = make(chan struct{}, cfg.Limit)
 	}

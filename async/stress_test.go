@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // The tests of this file run outside bubbles, on all processors at once, for the race detector and for interleavings that a fake
@@ -277,5 +278,22 @@ func TestSearchingWorkers(t *testing.T) {
 				return call(ctx)
 			}))
 		}
+	})
+}
+
+// TestLongChain lets the waits of a long chain last, so that each of them comes on the list. The race detector bounds the length.
+func TestLongChain(t *testing.T) {
+	inScope(t, "is no cycle", nil, func(t *testing.T, ctx context.Context, s *Scope) {
+		const n = 5000
+		r := NewResolver[int](s)
+		f := r.Future()
+		for range n {
+			f = Then(s, f, func(_ context.Context, v int) (int, error) { return v + 1, nil })
+		}
+		nap(time.Minute)
+		r.Resolve(0)
+		v, err := f.Await(ctx)
+		wantNoErr(t, err)
+		want(t, "value", v, n)
 	})
 }
