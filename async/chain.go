@@ -59,23 +59,26 @@ func Catch[T any](s *Scope, a Awaitable[T], fn func(ctx context.Context, err err
 func Finally[T any](s *Scope, a Awaitable[T], fn func()) *Future[T] {
 	mustFunc(fn == nil, "Finally")
 	mustAwaitable(a, 0)
-	f := newTask[T](s)
+	f := newTask(s, func(ctx context.Context) (T, error) {
+		defer func() {
+			if s.acquire(ctx) == nil {
+				defer s.release()
+			}
+			fn()
+		}()
+		return a.Await(ctx)
+	})
 	if f == nil {
 		fn()
 		return Rejected[T](ErrScopeEnded)
 	}
-	f.start() // Cancel cannot keep it from running.
+	task := &taskContext{parent: s.tasks}
+	f.begin(task) // Cancel cannot keep it from running.
+	work := f.work
+	f.work = nil
 	go func() {
 		defer s.leave()
-		f.call(func(ctx context.Context) (T, error) {
-			defer func() {
-				if s.acquire(ctx) == nil {
-					defer s.release()
-				}
-				fn()
-			}()
-			return a.Await(ctx)
-		})
+		f.call(task, work)
 	}()
 	return f
 }

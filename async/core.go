@@ -12,13 +12,16 @@ type core struct {
 	// state holds the bits below and, above them, the number of goroutines that wait in Await or in a combinator.
 	state atomic.Uint32
 
-	// mu guards done, watchers and callbacks, and orders them with settling.
+	// mu guards done, watchers, callbacks and owner, and orders them with settling.
 	mu        sync.Mutex
 	done      chan struct{} // made when somebody first needs it, closed when settled.
 	watchers  *watcher      // told of the settling; the combinators put them here.
 	callbacks *callbackList // the user's functions; nil until there is one.
-	owner     owner         // who is told of panics and unobserved errors; nil for none.
-	task      taskContext   // the context of the work; its parent is nil when there is none to cancel.
+	owner     owner         // who is told of panics and unobserved errors; nil for none, and when settled.
+
+	// task is the context of the work while that goes on. It is no part of the future, which may be kept for long, while the
+	// context holds on to what the caller's holds.
+	task atomic.Pointer[taskContext]
 
 	// err is written once, before state says settled, and only read afterwards.
 	err error
@@ -26,6 +29,11 @@ type core struct {
 
 // owner is a scope or a pool: it answers for the goroutine that settles a future.
 type owner interface {
+	// enter makes the owner wait for whoever is about to settle a future from outside, until leave. It returns false when the
+	// owner has ended, and then settles what is pending itself.
+	enter() bool
+	leave()
+
 	// taskPanicked is told of a panic that becomes the outcome of a future. It returns true when it will report the panic,
 	// whoever awaits the future.
 	taskPanicked(*PanicError) bool
@@ -78,6 +86,16 @@ func (f *core) awaited() bool { return f.state.Load() >= stateWaiter }
 
 // start says whether the caller is the first to decide what becomes of the work.
 func (f *core) start() bool { return f.state.Or(stateStarted)&stateStarted == 0 }
+
+// begin is start for who does the work, with the context for it: who finds that the work has started can cancel that.
+func (f *core) begin(task *taskContext) bool {
+	f.task.Store(task)
+	if f.start() {
+		return true
+	}
+	f.task.Store(nil)
+	return false
+}
 
 // unobservedErr gives the error as long as somebody should still look at it, else nil.
 func (f *core) unobservedErr() error {
@@ -143,7 +161,8 @@ func (f *core) announce() {
 	}
 	watchers := f.watchers
 	f.watchers = nil
-	callbacks := f.callbacks
+	callbacks, owner := f.callbacks, f.owner
+	f.owner = nil // It may hold on to much, and a settled future may be kept for long.
 	if callbacks != nil {
 		callbacks.running = true // One that is registered from now on is left to this goroutine.
 	}
@@ -157,6 +176,6 @@ func (f *core) announce() {
 		w = next
 	}
 	if callbacks != nil {
-		f.runCallbacks(callbacks)
+		f.runCallbacks(callbacks, owner)
 	}
 }

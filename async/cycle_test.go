@@ -118,7 +118,7 @@ func listed(futures ...*Future[int]) (n int) {
 	defer waits.mu.Unlock()
 	for _, w := range waits.all {
 		for _, f := range futures {
-			if w.task == &f.task {
+			if w.task == f.task.Load() {
 				n++
 			}
 		}

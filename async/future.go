@@ -9,6 +9,9 @@ import "context"
 type Future[T any] struct {
 	core
 
+	// work is what is to be done; nil when it has begun or never will. Who has started it, or settles it unstarted, may touch it.
+	work func(context.Context) (T, error)
+
 	// value is written once, before state says settled, and only read afterwards.
 	value T
 }
@@ -70,36 +73,42 @@ func (f *Future[T]) Result() (r Result[T], ok bool) {
 //
 // Cancel goes to this future alone: what it was derived from and what was derived from it are told by awaiting it.
 func (f *Future[T]) Cancel(cause error) {
-	if f.settled() {
+	f.mu.Lock()
+	owner := f.owner
+	f.mu.Unlock()
+	if owner == nil || !owner.enter() {
 		return
 	}
-	var zero T
-	if f.task.parent != nil {
-		f.task.need().cancel(cause)
-		if f.start() {
-			f.finish(zero, cancelErr(&f.task))
-		}
-		return
-	}
-	f.observe()
-	f.settle(zero, withCause(context.Canceled, cause))
-}
-
-// run does the work of a task, unless that was cancelled before it started.
-func (f *Future[T]) run(fn func(context.Context) (T, error)) {
-	if !f.start() {
-		return
-	}
-	if f.task.Err() != nil {
+	defer owner.leave()
+	if f.start() {
 		var zero T
-		f.finish(zero, cancelErr(&f.task))
-		return
+		if f.work == nil { // The future of a Resolver: that it is not needed is no failure.
+			f.observe()
+		}
+		f.work = nil
+		f.finish(owner, zero, withCause(context.Canceled, cause), true)
+	} else if task := f.task.Load(); task != nil {
+		task.need().cancel(cause)
 	}
-	f.call(fn)
 }
 
-// call does the work of a task and settles the future with its outcome, whichever way fn ends.
-func (f *Future[T]) call(fn func(context.Context) (T, error)) {
+// do does the work in the context, unless that was cancelled before it started, and settles the future with its outcome.
+func (f *Future[T]) do(task *taskContext) {
+	if !f.begin(task) {
+		return
+	}
+	work := f.work
+	f.work = nil
+	if task.Err() != nil {
+		var zero T
+		f.finish(f.owner, zero, cancelErr(task), true)
+		return
+	}
+	f.call(task, work)
+}
+
+// call calls fn and settles the future with its outcome, whichever way fn ends.
+func (f *Future[T]) call(task *taskContext, fn func(context.Context) (T, error)) {
 	var value T
 	err := ErrGoexit
 	defer func() {
@@ -110,29 +119,31 @@ func (f *Future[T]) call(fn func(context.Context) (T, error)) {
 			}
 			err = pe
 		}
-		f.finish(value, err)
+		cut := err != nil && matchesEnd(task, err)
+		if cut {
+			err = withCause(err, context.Cause(task))
+		}
+		task.over()
+		f.task.Store(nil)
+		f.finish(f.owner, value, err, cut)
 	}()
-	value, err = fn(&f.task)
+	value, err = fn(task)
 }
 
-// finish settles a task's future and tells the owner of a failure that nobody has looked at.
-func (f *Future[T]) finish(value T, err error) {
-	cut := false
+// finish settles the future, unless it is settled, and tells the owner of a failure that nobody has looked at, also where a callback
+// ends the goroutine. cut says that the failure is the consequence of a cancellation.
+func (f *Future[T]) finish(owner owner, value T, err error, cut bool) {
+	first := true
 	if err != nil {
-		cut = matchesEnd(&f.task, err)
-		if cut {
-			err = withCause(err, context.Cause(&f.task))
-		}
 		var zero T
 		value = zero
+		defer func() {
+			if first {
+				owner.taskFailed(&f.core, cut)
+			}
+		}()
 	}
-	f.task.over()
-	defer func() {
-		if err != nil {
-			f.owner.taskFailed(&f.core, cut)
-		}
-	}()
-	f.settle(value, err)
+	first = f.settle(value, err)
 }
 
 // settle makes the outcome known. It returns false when there was one already.

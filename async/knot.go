@@ -97,7 +97,7 @@ func (g *waitGraph) addWait(w *wait) {
 	tasks := make([]*taskContext, 0, len(w.futures))
 	for _, f := range w.futures {
 		if !f.settled() {
-			tasks = append(tasks, &f.task)
+			tasks = append(tasks, f.task.Load()) // Nil for work that has not begun, and so waits for nobody.
 		}
 	}
 	if w.pool != nil {

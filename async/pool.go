@@ -118,16 +118,13 @@ type level struct {
 // work is one piece of work in a queue.
 type work struct {
 	job    job
-	parent context.Context // of the job's context; nil when the job brings its own.
+	parent context.Context // of the context that it is done in.
 }
 
-// job is what work does. It is a future with its function, or a function alone: that has no object of its own, as to allocate one
-// is a good part of what a small piece of work costs.
+// job is what work does: a future, or a function alone. That has no object of its own, as to allocate one is a good part of what a
+// small piece of work costs.
 type job interface {
-	// context gives the context by which the running work can be cancelled, or nil: then the worker makes one.
-	context() *taskContext
-
-	// run does the work and settles what came of it.
+	// run does the work in the context and settles what came of it.
 	run(p *Pool, task *taskContext)
 
 	// drop settles the job without doing it.
@@ -229,6 +226,14 @@ func (p *Pool) callbackPanicked(pe *PanicError) bool {
 	}
 	p.report([]error{pe})
 	return true
+}
+
+// enter counts somebody who settles a future from outside as work under way.
+func (p *Pool) enter() bool { p.accepted.Add(1); return true }
+
+func (p *Pool) leave() {
+	p.accepted.Add(-1)
+	p.quiet.wakeAll()
 }
 
 func (p *Pool) taskFailed(f *core, cut bool) {

@@ -19,13 +19,12 @@ func Submit[T any](ctx context.Context, p *Pool, fn func(ctx context.Context) (T
 // SubmitAt is [Submit] with a priority.
 func SubmitAt[T any](ctx context.Context, p *Pool, priority Priority, fn func(ctx context.Context) (T, error)) (*Future[T], error) {
 	mustFunc(fn == nil, "Submit")
-	j := &futureJob[T]{fn: fn}
-	j.future.owner = p
-	j.future.task.parent = ctx
-	if err := p.submit(ctx, priority, work{job: j}); err != nil {
+	f := &Future[T]{work: fn}
+	f.owner = p
+	if err := p.submit(ctx, priority, work{job: f, parent: ctx}); err != nil {
 		return nil, err
 	}
-	return &j.future, nil
+	return f, nil
 }
 
 // Go queues fn at PriorityNormal, as [Submit] does, for work without a result: an error or panic of it goes to PoolConfig.OnError.
@@ -53,8 +52,7 @@ func (p *Pool) submit(ctx context.Context, priority Priority, x work) error {
 	queued := false
 	defer func() { // Also where a callback of work that makes room ends the goroutine.
 		if !queued {
-			p.accepted.Add(-1)
-			p.quiet.wakeAll()
+			p.leave()
 		}
 	}()
 	if err := p.enqueue(ctx, l, x); err != nil {
@@ -119,32 +117,18 @@ func (p *Pool) finished(counter *atomic.Int64) {
 	}
 }
 
-// futureJob is the job that gives a future of T.
-type futureJob[T any] struct {
-	future Future[T]
-	fn     func(context.Context) (T, error)
-}
+func (f *Future[T]) run(_ *Pool, task *taskContext) { f.do(task) }
 
-func (j *futureJob[T]) context() *taskContext { return &j.future.task }
-
-func (j *futureJob[T]) run(*Pool, *taskContext) {
-	fn := j.fn
-	j.fn = nil // The future may be kept for long; what fn holds need not.
-	j.future.run(fn)
-}
-
-func (j *futureJob[T]) drop(_ *Pool, err error) {
-	j.fn = nil
-	if j.future.start() {
+func (f *Future[T]) drop(p *Pool, err error) {
+	if f.start() {
 		var zero T
-		j.future.finish(zero, err)
+		f.work = nil
+		f.finish(p, zero, err, false)
 	}
 }
 
 // plainJob is work without a future.
 type plainJob func(ctx context.Context) error
-
-func (plainJob) context() *taskContext { return nil }
 
 func (fn plainJob) run(p *Pool, task *taskContext) {
 	if task.Err() != nil {

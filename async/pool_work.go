@@ -55,10 +55,7 @@ func (w *worker) work() {
 }
 
 func (w *worker) do(x work) {
-	task := x.job.context()
-	if task == nil {
-		task = w.newContext(x.parent)
-	}
+	task := w.newContext(x.parent)
 	w.current.Store(task)
 	w.busy = true
 	if w.pool.gaveUp.Load() {
@@ -74,7 +71,7 @@ func (w *worker) do(x work) {
 // contextsMade is how many contexts a worker makes at once.
 const contextsMade = 16
 
-// newContext gives a context for work without a future. Each is used once, as the work may keep it.
+// newContext gives a context for work. Each is used once, as the work may keep it.
 func (w *worker) newContext(parent context.Context) *taskContext {
 	if len(w.contexts) == 0 {
 		w.contexts = make([]taskContext, contextsMade)
