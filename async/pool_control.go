@@ -178,7 +178,7 @@ func (p *Pool) working() []*taskContext {
 // discardAll gives up the queued work.
 func (p *Pool) discardAll() {
 	for i := range p.levels {
-		for x, ok := p.levels[i].queue.pop(); ok; x, ok = p.levels[i].queue.pop() {
+		for x, ok := p.levels[i].pop(); ok; x, ok = p.levels[i].pop() {
 			p.discard(x, ErrPoolStopped)
 		}
 	}

@@ -70,7 +70,7 @@ func (p *Pool) enqueue(ctx context.Context, l *level, x work) error {
 		if p.stopping.Load() {
 			return ErrPoolStopped
 		}
-		if l.queue.push(x) {
+		if l.push(x) {
 			return nil
 		}
 		switch p.overflow {
@@ -78,7 +78,7 @@ func (p *Pool) enqueue(ctx context.Context, l *level, x work) error {
 			p.refused.Add(1)
 			return ErrPoolFull
 		case OverflowDropOldest:
-			if oldest, ok := l.queue.pop(); ok {
+			if oldest, ok := l.pop(); ok {
 				p.dropped.Add(1)
 				p.discard(oldest, ErrDropped)
 			}
@@ -94,7 +94,7 @@ func (p *Pool) enqueue(ctx context.Context, l *level, x work) error {
 func (p *Pool) awaitRoom(ctx context.Context, l *level) error {
 	s := newSleeper()
 	l.space.enlist(s)
-	if p.stopping.Load() || !l.queue.full() {
+	if p.stopping.Load() || !l.full() {
 		l.space.withdraw(s)
 		return nil
 	}

@@ -95,7 +95,7 @@ func (w *worker) take() (x work, ok bool) {
 		if lowerFirst {
 			l = &p.levels[levelCount-1-i]
 		}
-		if x, ok = l.queue.pop(); ok {
+		if x, ok = l.pop(); ok {
 			l.space.wake()
 			return x, true
 		}
@@ -129,7 +129,7 @@ func (p *Pool) queued() int {
 	}
 	n := 0
 	for i := range p.levels {
-		n += p.levels[i].queue.len()
+		n += p.levels[i].len()
 	}
 	return n
 }

@@ -81,6 +81,45 @@ func TestRetention(t *testing.T) {
 	wantNoErr(t, p.Stop(t.Context()))
 }
 
+// allocated gives the bytes that fn allocates. No other test may run meanwhile.
+func allocated(fn func()) int {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	fn()
+	runtime.ReadMemStats(&after)
+	return int(after.TotalAlloc - before.TotalAlloc)
+}
+
+func TestMemoryFollowsUse(t *testing.T) {
+	ctx := t.Context()
+	few := func(name string, bytes int, fn func()) {
+		t.Helper()
+		if got := allocated(fn); got > bytes {
+			t.Errorf("%s takes %d bytes, more than %d", name, got, bytes)
+		}
+	}
+	big := func(context.Context, int) (b burden, _ error) { return b, nil }
+	for _, cfg := range []MapConfig{{Concurrency: 2}, {Concurrency: 2, Ahead: AheadMax}, {Concurrency: 2, Unordered: true}, {Concurrency: 2, Ahead: AheadMax, Unordered: true}} {
+		few("Map over ten items", 48<<10, func() {
+			for _, err := range Map(ctx, numbers(10), cfg, big) {
+				wantNoErr(t, err)
+			}
+		})
+	}
+	few("a pool that is not used", 8<<10, func() {
+		p, err := NewPool(PoolConfig{Queue: PoolQueueMax})
+		wantNoErr(t, err)
+		wantNoErr(t, p.Stop(ctx))
+	})
+	p, err := NewPool(PoolConfig{Queue: 1 << 12})
+	wantNoErr(t, err)
+	few("the queue of one priority", 256<<10, func() {
+		_, err := Submit(ctx, p, value(1))
+		wantNoErr(t, err)
+	})
+	wantNoErr(t, p.Stop(ctx))
+}
+
 func TestCancelIsWaitedFor(t *testing.T) {
 	slow := func(int, error) { nap(time.Hour) }
 	bubble(t, "by Run, where a callback of what it cancels goes on", func(t *testing.T, ctx context.Context) {

@@ -45,6 +45,53 @@ func TestRingUnderLoad(t *testing.T) {
 	}
 }
 
+// TestRingsUnderLoad makes rings larger while items go in and out: none is lost and none comes twice.
+func TestRingsUnderLoad(t *testing.T) {
+	t.Parallel()
+	const producers, each = 3, 10_000
+	for range 20 {
+		var q rings[int]
+		q.init(1)
+		var sum, taken atomic.Int64
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for limit := 2; limit <= 1<<10; limit *= 2 {
+				q.grow(limit)
+				runtime.Gosched()
+			}
+		})
+		for range producers {
+			wg.Go(func() {
+				for i := 1; i <= each; {
+					if q.push(i) {
+						i++
+					} else {
+						runtime.Gosched()
+					}
+				}
+			})
+			wg.Go(func() {
+				last := int64(0)
+				for taken.Load() < producers*each {
+					if v, ok := q.pop(); ok {
+						sum.Add(int64(v))
+						taken.Add(1)
+					} else {
+						runtime.Gosched()
+					}
+					popped := q.popped()
+					want(t, "counts up", popped >= last, true)
+					last = popped
+				}
+			})
+		}
+		wg.Wait()
+		want(t, "sum", sum.Load(), producers*each*(each+1)/2)
+		want(t, "popped", q.popped(), producers*each)
+		want(t, "left", q.len(), 0)
+	}
+}
+
 func TestPoolUnderLoad(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
