@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os/exec"
+	"slices"
 	"sync"
 
 	"github.com/godwit-go/godwit/async"
@@ -81,12 +82,17 @@ func asyncioSyncRows2(ctx context.Context, s *async.Scope, m model) error {
 		})
 		use(err)
 	}
-	//: asyncio.Barrier(3) | standard library
+	//: asyncio.Barrier(3) | standard library; a new WaitGroup for each round, as this one is used once
 	{
 		var arrived sync.WaitGroup
 		arrived.Add(3)
-		arrived.Done()
-		arrived.Wait()
+		for i := range 3 {
+			s.Go(func(ctx context.Context) error {
+				arrived.Done()
+				arrived.Wait()
+				return store(ctx, i)
+			})
+		}
 	}
 	//: Queue(maxsize=10) | standard library
 	{
@@ -153,17 +159,30 @@ func asyncioSyncRows3(ctx context.Context, s *async.Scope, m model) error {
 		close(queue)
 		use(err)
 	}
-	//: workers that read a queue |
+	//: workers that read a queue | they end when it is closed, with the context, and with the first error
 	{
 		queue := make(chan int, 10)
-		items := func(yield func(int) bool) {
-			for v := range queue {
-				if !yield(v) {
-					return
-				}
+		err := async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+			for range 4 {
+				s.Go(func(ctx context.Context) error {
+					for {
+						select {
+						case v, open := <-queue:
+							if !open {
+								return nil
+							}
+							if err := store(ctx, v); err != nil {
+								return err
+							}
+						case <-ctx.Done():
+							return context.Cause(ctx)
+						}
+					}
+				})
 			}
-		}
-		err := async.ForEach(ctx, items, async.MapConfig{Concurrency: 4}, store)
+			close(queue) // Whoever fills the queue does, after the last item.
+			return nil
+		})
 		use(err)
 	}
 	//: PriorityQueue of work |
@@ -172,10 +191,19 @@ func asyncioSyncRows3(ctx context.Context, s *async.Scope, m model) error {
 		if err != nil {
 			return err
 		}
+		defer pool.Stop(ctx) //nolint:errcheck // The row is about something else.
 		urgent, err := async.SubmitAt(ctx, pool, async.PriorityHigh, fetch)
 		use(urgent, err)
 	}
-	//: PriorityQueue, LifoQueue of values | standard library: container/heap, or a slice
+	//: PriorityQueue of values | standard library: container/heap for many, a sorted slice for few
+	{
+		queue := []int{1, 3}
+		at, _ := slices.BinarySearch(queue, 2)
+		queue = slices.Insert(queue, at, 2)
+		first, rest := queue[0], queue[1:]
+		use(first, rest)
+	}
+	//: LifoQueue of values | standard library: a slice
 	{
 		stack := []int{1, 2, 3}
 		last := stack[len(stack)-1]

@@ -128,7 +128,12 @@ func asyncioRows2(ctx context.Context, s *async.Scope, m model) error {
 	{
 		runtime.Gosched()
 	}
-	//: shield(task) | awaiting never cancels; for calls, take the cancellation off the context
+	//: shield(task) | awaiting never cancels what is awaited
+	{
+		v, err := f.Await(ctx)
+		use(v, err)
+	}
+	//: shield(f()) | a plain call: take the cancellation off its context
 	{
 		v, err := fetch(context.WithoutCancel(ctx))
 		use(v, err)
@@ -156,12 +161,13 @@ func asyncioRows3(ctx context.Context, s *async.Scope, m model) error {
 		if err != nil {
 			return err
 		}
+		defer pool.Stop(ctx) //nolint:errcheck // The row is about something else.
 		task, err := async.Submit(ctx, pool, fetch)
 		use(task, err)
 	}
-	//: loop.call_soon(f) | standard library
+	//: loop.call_soon(f) | on a goroutine that the scope waits for
 	{
-		go compute()
+		s.Go(func(ctx context.Context) error { compute(); return nil })
 	}
 	//: loop.call_later(1, f) |
 	{

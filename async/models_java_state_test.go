@@ -130,6 +130,10 @@ func javaStateRows2(ctx context.Context, s *async.Scope, m model) error {
 	//: Executors.newFixedThreadPool(8) |
 	{
 		pool, err := async.NewPool(async.PoolConfig{Workers: 8, WorkersMin: 8})
+		if err != nil {
+			return err
+		}
+		defer pool.Stop(ctx) //nolint:errcheck // The row is about something else.
 		use(pool, err)
 	}
 	return nil
@@ -145,6 +149,10 @@ func javaStateRows3(ctx context.Context, s *async.Scope, m model) error {
 			WorkersMin: 2, Workers: 8, IdleTimeout: time.Minute,
 			Queue: 100, Overflow: async.OverflowReject,
 		})
+		if err != nil {
+			return err
+		}
+		defer pool.Stop(ctx) //nolint:errcheck // The row is about something else.
 		use(pool, err)
 	}
 	//: executor.execute(f), executor.submit(f) |
@@ -153,6 +161,7 @@ func javaStateRows3(ctx context.Context, s *async.Scope, m model) error {
 		if err != nil {
 			return err
 		}
+		defer pool.Stop(ctx) //nolint:errcheck // The row is about something else.
 		err = pool.Go(ctx, func(ctx context.Context) error { return store(ctx, 1) })
 		future, err2 := async.Submit(ctx, pool, fetch)
 		use(err, future, err2)
@@ -175,12 +184,18 @@ func javaStateRows3(ctx context.Context, s *async.Scope, m model) error {
 	}
 	//: ScheduledExecutorService.scheduleAtFixedRate(f) | standard library
 	{
-		ticker := time.NewTicker(time.Second)
-		defer ticker.Stop()
-		for range 10 {
-			<-ticker.C
-			compute()
-		}
+		s.Go(func(ctx context.Context) error {
+			ticker := time.NewTicker(time.Second)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ticker.C:
+					compute()
+				case <-ctx.Done():
+					return nil
+				}
+			}
+		})
 	}
 	return nil
 }

@@ -184,6 +184,7 @@ func nodeRows3(ctx context.Context, s *async.Scope, m model) error {
 		if err != nil {
 			return err
 		}
+		defer pool.Stop(ctx) //nolint:errcheck // The row is about something else.
 		pool.Pause()
 		pool.Resume()
 	}
@@ -244,8 +245,12 @@ func nodeRows5(ctx context.Context, s *async.Scope, m model) error {
 	}
 	//: emitter.setMaxListeners(n), getMaxListeners() | a buffer is bounded for each subscriber; one that is not closed is seen as Missed or as a wait of Publish
 	{
-		var sub *async.Subscription[int]
-		missed := sub.Missed
+		var orders async.Broadcast[int]
+		sub, err := orders.Subscribe(async.SubscriptionConfig{Overflow: async.OverflowReject})
+		if err != nil {
+			return err
+		}
+		missed := sub.Missed()
 		use(missed)
 	}
 	//: captureRejections, errorMonitor | the error of a listener is its task's, and ends the scope
