@@ -23,7 +23,8 @@ func Resolved[T any](v T) *Future[T] {
 	return f
 }
 
-// Rejected gives a future that has already failed with err. A nil err is answered with a panic: there is nothing it could mean.
+// Rejected gives a future that has already failed with err. It belongs to no scope, so nobody is told when nobody looks at it. A nil
+// err is answered with a panic: there is nothing it could mean.
 func Rejected[T any](err error) *Future[T] {
 	if err == nil {
 		panic("async: Rejected was given a nil error")

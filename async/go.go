@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Go starts fn as a task of s and gives the future of its outcome. It waits for a free place where the scope has a limit.
+// Go starts fn as a task of s and gives the future of its outcome. It waits for a free place where the scope has a limit, see
+// [ScopeConfig].
 //
 // An error of fn is the future's and does not cancel the scope; one that nobody has looked at when the scope ends is reported, see
 // [ScopeConfig]. A panic of fn becomes the future's error and is a panic of the scope as well, which nobody can swallow. When the

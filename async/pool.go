@@ -11,7 +11,8 @@ import (
 )
 
 // Pool runs work on a bounded number of goroutines, with a bounded queue before them. Where a [Scope] belongs to one call, a pool
-// belongs to a program or a part of it and lives until [Pool.Stop]. All its methods may be called by any goroutine.
+// belongs to a program or a part of it and lives until [Pool.Stop]. All its methods may be called by any goroutine. It is made by
+// [NewPool]; the zero value is not usable.
 //
 // Work that waits for other work of the same pool can use up all workers and then waits for ever: give such work a scope, or a
 // pool of its own.

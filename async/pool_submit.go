@@ -27,7 +27,8 @@ func SubmitAt[T any](ctx context.Context, p *Pool, priority Priority, fn func(ct
 	return f, nil
 }
 
-// Go queues fn at PriorityNormal, as [Submit] does, for work without a result: an error or panic of it goes to PoolConfig.OnError.
+// Go queues fn at PriorityNormal, as [Submit] does, for work without a result: an error or panic of it goes to PoolConfig.OnError, and
+// so does the end of ctx that keeps it from being done, as there is no future that could tell of that.
 func (p *Pool) Go(ctx context.Context, fn func(ctx context.Context) error) error {
 	return p.GoAt(ctx, PriorityNormal, fn)
 }

@@ -32,7 +32,9 @@ type Scope struct {
 // ScopeConfig says how a scope behaves. The zero value is ready for use, and what [Run] uses.
 type ScopeConfig struct {
 	// Limit is how many tasks may run at once. A Go beyond it waits until another task ends; do not start tasks of a limited
-	// scope from its own tasks then, as they would wait for themselves: nest a scope, or use TryGo. Defaults to no limit.
+	// scope from its own tasks then, as they would wait for themselves: nest a scope, or use TryGo. Nor should a task of the scope
+	// await what Then, Compose, Catch, Finally or Delay has made of it: their functions need a place too, which it may be
+	// holding. The body of Run takes up no place and may do both. Defaults to no limit.
 	Limit int
 
 	// OnUnobserved is called with every error of a future that nobody looked at: at the end of Run, which returns when all of
