@@ -199,3 +199,49 @@ func javaStateRows3(ctx context.Context, s *async.Scope, m model) error {
 	}
 	return nil
 }
+
+// javaStateRows4 has names that are seldom looked for.
+func javaStateRows4(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
+	//: CompletionException, ExecutionException, CancellationException | no wrapper: errors.Is finds context.Canceled, and the error is the task's own; a panic is a *PanicError
+	{
+		_, err := f.Await(ctx)
+		var panicked *async.PanicError
+		isPanic := errors.As(err, &panicked)
+		use(isPanic)
+	}
+	//: executor.invokeAny(tasks) | Stop ends the others
+	{
+		var first int
+		err := async.Run(ctx, func(ctx context.Context, s *async.Scope) (err error) {
+			defer s.Stop()
+			first, err = async.Any(ctx, async.Go(s, fetch), async.Go(s, fetch))
+			return err
+		})
+		use(first, err)
+	}
+	//: executor.shutdownNow() | a Stop whose context has ended; the queued work fails with ErrPoolStopped
+	{
+		pool, err := async.NewPool(async.PoolConfig{})
+		if err != nil {
+			return err
+		}
+		now, cancel := context.WithCancel(ctx)
+		cancel()
+		err = pool.Stop(now)
+		use(err)
+	}
+	//: Executors.newVirtualThreadPerTaskExecutor() | goroutines are such threads, and the scope is the executor
+	{
+		task := async.Go(s, fetch)
+		use(task)
+	}
+	//: ExecutorCompletionService | results as they come
+	{
+		for i, r := range async.AsCompleted(ctx, fs...) {
+			use(i, r.Value, r.Err)
+		}
+	}
+	return nil
+}

@@ -262,7 +262,7 @@ func jsRows5(ctx context.Context, s *async.Scope, m model) error {
 		for ctx.Err() == nil {
 			select {
 			case now := <-ticker.C:
-				fmt.Println(now)
+				notify(now.Second())
 			case <-ctx.Done():
 			}
 		}
@@ -277,6 +277,19 @@ func jsRows5(ctx context.Context, s *async.Scope, m model) error {
 		var thenable async.Awaitable[int] = f
 		v, err := thenable.Await(ctx)
 		use(v, err)
+	}
+	return nil
+}
+
+// jsRows6 has names that are seldom looked for.
+func jsRows6(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
+	//: signal.onabort, signal.removeEventListener('abort', f) | standard library
+	{
+		stop := context.AfterFunc(ctx, func() { fmt.Println("aborted") })
+		removed := stop()
+		use(removed)
 	}
 	return nil
 }
