@@ -91,7 +91,7 @@ func (cfg SubscriptionConfig) validate() error {
 }
 
 // Publish gives v to every subscriber, and waits for those that are full and want it so. The error is that of ctx, and then some
-// subscribers may have got v and others not, or [ErrBroadcastClosed].
+// subscribers may have got v and others not, or [ErrBroadcastClosed]. Of a ctx that has ended before the call nobody gets v.
 func (b *Broadcast[T]) Publish(ctx context.Context, v T) error {
 	b.init()
 	select {
@@ -100,6 +100,9 @@ func (b *Broadcast[T]) Publish(ctx context.Context, v T) error {
 		return cancelErr(ctx)
 	}
 	defer func() { <-b.turn }()
+	if ctx.Err() != nil { // Of two that are ready, select takes either.
+		return cancelErr(ctx)
+	}
 	b.mu.Lock()
 	subs, closed := b.subs, b.closed
 	b.mu.Unlock()

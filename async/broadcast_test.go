@@ -23,6 +23,17 @@ func subscribe[T any](t *testing.T, b *Broadcast[T], cfg SubscriptionConfig) *Su
 }
 
 func TestBroadcast(t *testing.T) {
+	bubble(t, "nobody gets a value that is published with an ended context", func(t *testing.T, ctx context.Context) {
+		var b Broadcast[int]
+		sub := subscribe(t, &b, SubscriptionConfig{Buffer: 100})
+		ended, cancel := context.WithCancelCause(ctx)
+		cancel(errBoom)
+		for range 100 {
+			wantErr(t, b.Publish(ended, 1), context.Canceled, errBoom)
+		}
+		b.Close()
+		want(t, "values", len(collectValues(ctx, sub)), 0)
+	})
 	bubble(t, "every subscriber sees every value in the same order", func(t *testing.T, ctx context.Context) {
 		var b Broadcast[int]
 		var got [3][]int

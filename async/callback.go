@@ -9,14 +9,17 @@ type callbackList struct {
 }
 
 // OnEnd registers fn to be called once with the outcome. The callbacks of a future are called one after the other, in the order of
-// their registration, on the goroutine that settles the future (for a task its own, after fn has returned and before the scope
-// lets go of it); one registered when the others have run already is called on the registering goroutine before OnEnd returns.
+// their registration, on the goroutine that settles the future, before the scope or pool lets go of it: for a task its own, after the
+// work has returned; else that of the caller of Cancel, of a method of the [Resolver], or of a submission under
+// [OverflowDropOldest]; or one that Stop or the end of the scope waits for. One registered when the others have run already is called on the registering goroutine before OnEnd returns.
 // Goroutines in Await do not wait for callbacks.
 //
 // stop takes fn back and says whether it did; it returns false when fn was called or is being called.
 //
-// A panic of fn does not keep the other callbacks from being called. It then goes to the scope or pool that the future belongs
-// to, or, where there is none any more, on up the goroutine that called fn.
+// A panic of fn does not keep the other callbacks from being called. When they have been, it goes to the scope or pool that the
+// future belongs to, if that has not ended and it was settling the future that called fn; else on up the goroutine that called fn.
+//
+// Who settles the future waits for fn, and so does the scope or pool, for which fn therefore must not wait.
 func (f *Future[T]) OnEnd(fn func(v T, err error)) (stop func() bool) {
 	mustFunc(fn == nil, "OnEnd")
 	f.observe()
@@ -44,7 +47,7 @@ func (f *Future[T]) OnError(fn func(err error)) (stop func() bool) {
 	})
 }
 
-func (f *Future[T]) register(fn func()) (stop func() bool) {
+func (f *core) register(fn func()) (stop func() bool) {
 	entry := &fn
 	f.mu.Lock()
 	if f.callbacks == nil {
@@ -58,7 +61,7 @@ func (f *Future[T]) register(fn func()) (stop func() bool) {
 	}
 	f.mu.Unlock()
 	if runNow {
-		f.runCallbacks(list)
+		f.runCallbacks(list, nil)
 	}
 	return func() bool {
 		f.mu.Lock()
@@ -74,10 +77,10 @@ func (f *Future[T]) register(fn func()) (stop func() bool) {
 
 // runCallbacks calls what is registered until nothing is left. The caller has set running, so that one goroutine at a time does so.
 // It outlives a panic and a Goexit of a callback: the rest is called while the goroutine unwinds.
-func (f *Future[T]) runCallbacks(list *callbackList) {
+func (f *core) runCallbacks(list *callbackList, owner owner) {
 	var panicked *PanicError
 	defer func() {
-		if panicked != nil && (f.owner == nil || !f.owner.callbackPanicked(panicked)) {
+		if panicked != nil && (owner == nil || !owner.callbackPanicked(panicked)) {
 			panic(panicked)
 		}
 	}()
@@ -85,7 +88,7 @@ func (f *Future[T]) runCallbacks(list *callbackList) {
 }
 
 // callRest calls callbacks in order. When one of them unwinds the goroutine, the deferred call goes on with the next.
-func (f *Future[T]) callRest(list *callbackList, panicked **PanicError) {
+func (f *core) callRest(list *callbackList, panicked **PanicError) {
 	finished := false
 	defer func() {
 		if finished {

@@ -54,27 +54,31 @@ func Catch[T any](s *Scope, a Awaitable[T], fn func(ctx context.Context, err err
 }
 
 // Finally calls fn once, when a has ended, either way, and gives the outcome of a. It calls fn also, and then without waiting for a
-// place under the limit, when the new future or its scope is cancelled before a has ended, and at once when the scope has ended:
-// fn is for tidying up.
+// place under the limit, when the new future or its scope is cancelled before a has ended, when the Await of an awaitable that is
+// not a future panics, and at once when the scope has ended: fn is for tidying up.
 func Finally[T any](s *Scope, a Awaitable[T], fn func()) *Future[T] {
 	mustFunc(fn == nil, "Finally")
 	mustAwaitable(a, 0)
-	f := newTask[T](s)
+	f := newTask(s, func(ctx context.Context) (T, error) {
+		defer func() {
+			if s.acquire(ctx) == nil {
+				defer s.release()
+			}
+			fn()
+		}()
+		return a.Await(ctx)
+	})
 	if f == nil {
 		fn()
 		return Rejected[T](ErrScopeEnded)
 	}
-	f.start() // Cancel cannot keep it from running.
+	task := &taskContext{parent: s.tasks}
+	f.begin(task) // Cancel cannot keep it from running.
+	work := f.work
+	f.work = nil
 	go func() {
 		defer s.leave()
-		f.call(func(ctx context.Context) (T, error) {
-			v, err := a.Await(ctx)
-			if placeErr := s.acquire(ctx); placeErr == nil {
-				defer s.release()
-			}
-			fn()
-			return v, err
-		})
+		f.call(task, work)
 	}()
 	return f
 }

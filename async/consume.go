@@ -6,7 +6,10 @@ func (m *mapper[A, B]) take() (out mapOut[B], ok bool) {
 		out, ok = m.queue.pop()
 		return out, ok
 	}
-	place := &m.places[int(m.gone)&(len(m.places)-1)]
+	for m.row.end.Load() == m.gone {
+		m.row = m.row.newer
+	}
+	place := m.row.place(m.gone)
 	if !place.full.Load() {
 		return out, false
 	}

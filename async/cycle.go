@@ -4,106 +4,129 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
-// waitGraph knows which task awaits which, for as long as it does. Tasks enter only when they are about to block, so it costs
-// nothing to those that find their futures settled.
-type waitGraph struct {
-	mu sync.Mutex
-	on map[*taskContext][]*taskContext // guarded by mu
+// Tasks that wait for one another in a ring would do so for ever. A wait of a task that has lasted for cycleAfter is put on a list,
+// and the task that waits looks at that list once, when it is its turn: the last wait to come on the list that makes a knot of it
+// ends with ErrCycle. So a wait that is over sooner costs a timer and no more, and nobody waits for those who look.
+
+// cycleAfter is how long a wait lasts before it is put on the list.
+const cycleAfter = 10 * time.Millisecond
+
+// lookPause is how long a wait that has come on the list takes until it looks at it, for each wait there. All that have come
+// meanwhile need not look themselves. So however many waits there are, to look takes up a small share of one processor.
+const lookPause = 10 * time.Microsecond
+
+// wait is a task's wait for others, on the list.
+type wait struct {
+	task    *taskContext
+	futures []*core // those that were pending when the wait came on the list.
+	any     bool    // one of the futures ends it; else all have to.
+	pool    *Pool   // Drain and Stop wait for the work of a pool; else nil.
+
+	number uint64 // in the order of coming; guarded by the list's mu
+	place  int    // in the list; guarded by its mu
+	knot   bool   // to be ended; guarded by the list's looking
 }
 
-// waits is shared by all scopes, since a cycle may run through several.
-var waits = waitGraph{on: map[*taskContext][]*taskContext{}}
+// waitList has the waits that have lasted, of all scopes and pools, since a knot may run through several.
+type waitList struct {
+	mu   sync.Mutex
+	all  []*wait // guarded by mu
+	last uint64  // the number of the last to come; guarded by mu
 
-// scopeContext is the context of a scope. It knows the task that runs the scope and so waits for every task in it.
-type scopeContext struct {
-	context.Context
-	task *taskContext // nil when no task runs the scope.
+	looking  sync.Mutex // held while somebody looks; nobody waits for it.
+	lookedAt uint64     // the waits up to this number have been looked at; guarded by looking
 }
 
-// outer gives the task that waits for this one because it runs its scope, or nil.
-func (c *taskContext) outer() *taskContext {
-	if scope, ok := c.parent.(*scopeContext); ok {
-		return scope.task
+var waits waitList
+
+// add puts a wait on the list and gives the pause until it is to look.
+func (l *waitList) add(w *wait) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last++
+	w.number, w.place = l.last, len(l.all)
+	l.all = append(l.all, w)
+	return time.Duration(len(l.all)) * lookPause
+}
+
+// remove takes a wait off the list.
+func (l *waitList) remove(w *wait) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	end := len(l.all) - 1
+	l.all[w.place] = l.all[end]
+	l.all[w.place].place = w.place
+	l.all[end] = nil
+	l.all = l.all[:end]
+}
+
+// look says whether w makes a knot. It looks at all waits, unless somebody has since w came. While somebody else does, it gives
+// the pause until another try.
+func (l *waitList) look(w *wait) (knot bool, pause time.Duration) {
+	if !l.looking.TryLock() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return false, time.Duration(len(l.all)) * lookPause
+	}
+	defer l.looking.Unlock()
+	if w.number > l.lookedAt {
+		l.mu.Lock()
+		all, last := slices.Clone(l.all), l.last
+		l.mu.Unlock()
+		markKnots(all)
+		l.lookedAt = last
+	}
+	return w.knot, 0
+}
+
+// vigil goes with one wait of a task from its beginning to its end. That of a goroutine that is no task does nothing.
+type vigil struct {
+	due   <-chan time.Time // gives something when check is to be called; nil when it need not be any more.
+	task  *taskContext
+	timer *time.Timer
+	wait  *wait // nil until it is on the list.
+}
+
+// newVigil begins a wait with ctx. The caller must call end.
+func newVigil(ctx context.Context) vigil {
+	task := taskOf(ctx)
+	if task == nil {
+		return vigil{}
+	}
+	timer := time.NewTimer(cycleAfter)
+	return vigil{due: timer.C, task: task, timer: timer}
+}
+
+// check puts the wait on the list, where target fills in what it is for, and the next time looks at that. A knot that comes about
+// later has a later wait in it, so one look is enough.
+func (v *vigil) check(target func(*wait)) error {
+	if v.wait == nil {
+		v.wait = &wait{task: v.task}
+		target(v.wait)
+		v.timer.Reset(waits.add(v.wait))
+		return nil
+	}
+	knot, pause := waits.look(v.wait)
+	switch {
+	case knot:
+		return ErrCycle
+	case pause > 0:
+		v.timer.Reset(pause)
+	default:
+		v.due, v.timer = nil, nil
 	}
 	return nil
 }
 
-// isOrRuns says whether c is the task inner, or runs a scope that inner is in, at any depth.
-func (c *taskContext) isOrRuns(inner *taskContext) bool {
-	for ; inner != nil; inner = inner.outer() {
-		if inner == c {
-			return true
-		}
+func (v *vigil) end() {
+	if v.timer != nil {
+		v.timer.Stop()
 	}
-	return false
-}
-
-// enter records that task, and those that run its scopes, are about to wait for every one of targets. It refuses with ErrCycle, and
-// records nothing, when one of the targets waits for task already: then none of them could ever go on.
-func (g *waitGraph) enter(task *taskContext, targets ...*taskContext) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	seen := map[*taskContext]bool{}
-	for _, target := range targets {
-		if g.reaches(target, task, seen) {
-			return ErrCycle
-		}
+	if v.wait != nil {
+		waits.remove(v.wait)
 	}
-	for t := task; t != nil; t = t.outer() {
-		g.on[t] = append(g.on[t], targets...)
-	}
-	return nil
-}
-
-// leave takes back what enter recorded.
-func (g *waitGraph) leave(task *taskContext, targets ...*taskContext) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for t := task; t != nil; t = t.outer() {
-		g.forget(t, targets)
-	}
-}
-
-// forget takes targets out of those that a task waits for. The caller holds mu.
-func (g *waitGraph) forget(task *taskContext, targets []*taskContext) {
-	if len(g.on[task]) == len(targets) {
-		delete(g.on, task)
-		return
-	}
-	for _, target := range targets {
-		if i := slices.Index(g.on[task], target); i >= 0 {
-			g.on[task] = slices.Delete(g.on[task], i, i+1)
-		}
-	}
-}
-
-// hopeless says whether every one of targets waits for task.
-func (g *waitGraph) hopeless(task *taskContext, targets []*taskContext) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, target := range targets {
-		if !g.reaches(target, task, map[*taskContext]bool{}) {
-			return false
-		}
-	}
-	return true
-}
-
-// reaches follows the waits from one task in search of another, or of one that runs a scope of that. The caller holds mu.
-func (g *waitGraph) reaches(from, to *taskContext, seen map[*taskContext]bool) bool {
-	if from.isOrRuns(to) {
-		return true
-	}
-	if len(g.on[from]) == 0 || seen[from] {
-		return false
-	}
-	seen[from] = true
-	for _, next := range g.on[from] {
-		if g.reaches(next, to, seen) {
-			return true
-		}
-	}
-	return false
+	*v = vigil{}
 }

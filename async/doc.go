@@ -26,7 +26,8 @@
 // [Future.OnEnd], [Future.OnSuccess] and [Future.OnError].
 //
 // An error of a future belongs to whoever awaits it. One that nobody has looked at when the scope ends is returned by Run or goes
-// to a hook.
+// to a hook. What a combinator returns stands for all of its inputs: the failures that it passes over, those of the losers of [Race]
+// and [Any] and those beside the first of [All], are looked at by that, whether they come before it returns or after. A panic never is.
 //
 // # Combinators
 //

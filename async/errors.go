@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"sync"
 )
 
 var (
@@ -15,7 +16,7 @@ var (
 	// ErrStopped is the cause with which the tasks of a scope are cancelled by [Scope.Stop].
 	ErrStopped = errors.New("async: the scope was stopped")
 
-	// ErrCycle is what Await returns to a task that awaits itself, directly or through other futures.
+	// ErrCycle is what Await returns to a task that awaits itself, directly or through other futures; see [Future.Await].
 	ErrCycle = errors.New("async: await cycle (the task awaits itself, directly or through others)")
 
 	// ErrGoexit is the outcome of a task that ended its goroutine with runtime.Goexit (t.FailNow does) instead of returning.
@@ -50,9 +51,14 @@ type PanicError struct {
 	Also error
 }
 
-// Error gives the panic's value and its original stack, since a panic that nobody recovers prints just this.
+// Error gives the panic's value, its original stack and the failures beside it, since a panic that nobody recovers prints just
+// this.
 func (e *PanicError) Error() string {
-	return fmt.Sprintf("async: task panicked: %v\n\n%s", e.Value, e.Stack)
+	text := fmt.Sprintf("async: task panicked: %v\n\n%s", e.Value, e.Stack)
+	if e.Also != nil {
+		text += fmt.Sprintf("\nbeside the panic:\n%v", e.Also)
+	}
+	return text
 }
 
 // Unwrap gives the panic's value where that is an error, and the failures it hides.
@@ -95,6 +101,43 @@ func panicAgain(own any, caught *PanicError, errs error) {
 		panic(newPanicError(own).with(errs))
 	}
 	panic(own)
+}
+
+// apart calls fn on a goroutine of its own and waits for it, so that a function of the user that ends its goroutine, as t.FailNow
+// does, ends that one and not the caller's. fn is called until it has returned: each call goes on where the last one was broken
+// off. It must not panic.
+func apart(fn func()) {
+	for returned := false; !returned; {
+		var call sync.WaitGroup
+		call.Go(func() {
+			fn()
+			returned = true
+		})
+		call.Wait()
+	}
+}
+
+// tell calls hook with each of errs, apart from the caller. A panic of hook is given to panicked, with the error that it was called
+// with, and does not keep the others from being told.
+func tell(hook func(error), errs []error, panicked func(*PanicError)) {
+	if len(errs) == 0 {
+		return
+	}
+	one := func(err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				panicked(newPanicError(r).with(err))
+			}
+		}()
+		hook(err)
+	}
+	apart(func() {
+		for len(errs) > 0 {
+			err := errs[0]
+			errs = errs[1:]
+			one(err)
+		}
+	})
 }
 
 // joinErrors is errors.Join that gives a single error as it is.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/godwit-go/godwit/async"
@@ -58,19 +59,23 @@ func ExampleScope_Stop() {
 	// <nil>
 }
 
+// With a limit, Go waits until there is a place.
 func ExampleScopeConfig_Run() {
-	cfg := async.ScopeConfig{
-		Limit:        2,
-		OnUnobserved: func(err error) { fmt.Println("nobody looked at:", err) },
-	}
-	err := cfg.Run(ctx, func(ctx context.Context, s *async.Scope) error {
-		async.Go(s, func(ctx context.Context) (int, error) { return 0, errors.New("lost") })
+	var running, most atomic.Int64
+	err := async.ScopeConfig{Limit: 2}.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+		for range 100 {
+			s.Go(func(ctx context.Context) error {
+				now := running.Add(1)
+				defer running.Add(-1)
+				for before := most.Load(); now > before && !most.CompareAndSwap(before, now); before = most.Load() {
+				}
+				return nil
+			})
+		}
 		return nil
 	})
-	fmt.Println(err)
-	// Output:
-	// nobody looked at: lost
-	// <nil>
+	fmt.Println(err, "never more than two:", most.Load() <= 2)
+	// Output: <nil> never more than two: true
 }
 
 func ExamplePanicError() {

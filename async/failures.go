@@ -9,15 +9,15 @@ import (
 const ErrorsMax = 32
 
 // failureList holds the errors of a scope or a pool and watches the failed futures that nobody has looked at yet. It is bounded
-// in both, whatever the number of failures.
+// in both, whatever the number of *cores.
 type failureList struct {
 	errs    []error
 	more    int
-	watched []failure
+	watched []*core
 	sweepAt int // the length of watched at which to look which of them are still to be watched.
 }
 
-// Bounds of failureList.watched.
+// Bounds of *coreList.watched.
 const (
 	// watchedMax is how many unobserved failures are kept for somebody to look at before the older half is reported.
 	watchedMax = 4096
@@ -36,14 +36,14 @@ func (l *failureList) add(err error) {
 
 // watch keeps f for the end, when it is reported unless somebody has looked at it by then. It returns those that have waited for
 // too long, for the caller to report when it holds no lock.
-func (l *failureList) watch(f failure) (overdue []failure) {
+func (l *failureList) watch(f *core) (overdue []*core) {
 	l.watched = append(l.watched, f)
 	if len(l.watched) < max(watchedSweep, l.sweepAt) {
 		return nil
 	}
-	l.watched = slices.DeleteFunc(l.watched, func(f failure) bool { return f.unobservedErr() == nil })
+	l.watched = slices.DeleteFunc(l.watched, func(f *core) bool { return f.unobservedErr() == nil })
 	if over := len(l.watched) - watchedMax/2; over >= watchedMax/2 {
-		var kept []failure
+		var kept []*core
 		for i, f := range l.watched {
 			if i < over && !f.awaited() {
 				overdue = append(overdue, f)
@@ -61,8 +61,8 @@ func (l *failureList) watch(f failure) (overdue []failure) {
 	return overdue
 }
 
-// unseen takes the errors that nobody has looked at, nor waits for, out of a list of failures.
-func unseen(failures []failure) []error {
+// unseen takes the errors that nobody has looked at, nor waits for, out of a list of *cores.
+func unseen(failures []*core) []error {
 	var errs []error
 	for _, f := range failures {
 		if err := f.unobservedErr(); err != nil && !f.awaited() {

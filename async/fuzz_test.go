@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -48,83 +49,6 @@ func fuzzBubble(f *testing.F, test func(t *testing.T, ctx context.Context, p *ta
 			test(t, t.Context(), &p)
 		})
 	})
-}
-
-// FuzzScope starts futures that succeed, fail, wait for others or are cancelled, settles resolvers twice, and stops in between.
-func FuzzScope(f *testing.F) {
-	fuzzBubble(f, func(t *testing.T, ctx context.Context, p *tape) {
-		var begun, ended atomic.Int64
-		errTask := errors.New("task")
-		cfg := ScopeConfig{Limit: p.next(4), OnUnobserved: func(err error) {
-			if !errors.Is(err, errTask) && !errors.Is(err, ErrCycle) {
-				t.Errorf("reported: %v", err)
-			}
-		}}
-		err := cfg.Run(ctx, func(ctx context.Context, s *Scope) error {
-			fs := []*Future[int]{Resolved(0)}
-			for len(*p) > 0 {
-				fs = append(fs, fuzzTask(p, s, fs, &begun, &ended, errTask))
-				nap(p.pause())
-				if p.next(60) == 59 {
-					s.Stop()
-				}
-			}
-			if p.next(2) == 0 {
-				_, err := AllSettled(ctx, fs...)
-				return err
-			}
-			return nil
-		})
-		if err != nil {
-			t.Errorf("Run returned %v", err)
-		}
-		if begun.Load() != ended.Load() {
-			t.Errorf("%d tasks were begun and %d have ended", begun.Load(), ended.Load())
-		}
-	})
-}
-
-func fuzzTask(p *tape, s *Scope, fs []*Future[int], begun, ended *atomic.Int64, errTask error) *Future[int] {
-	d, other := p.pause(), fs[p.next(len(fs))]
-	task := func(v int, err error) func(context.Context) (int, error) {
-		return func(ctx context.Context) (int, error) {
-			begun.Add(1)
-			defer ended.Add(1)
-			return after(d, v, err)(ctx)
-		}
-	}
-	switch p.next(9) {
-	case 0:
-		return Go(s, task(1, nil))
-	case 1:
-		return Go(s, task(0, errTask))
-	case 2:
-		return Then(s, other, func(ctx context.Context, v int) (int, error) { return task(v, nil)(ctx) })
-	case 3:
-		return Catch(s, other, func(ctx context.Context, err error) (int, error) { return task(2, nil)(ctx) })
-	case 4:
-		return Delay(s, d, task(3, nil))
-	case 5:
-		other.Cancel(nil)
-		return Finally(s, other, func() {})
-	case 6:
-		r := NewResolver[int](s)
-		s.TryGo(func(ctx context.Context) error {
-			_ = sleep(ctx, d)
-			if first, second := r.Resolve(1), r.Reject(errTask); second {
-				panic("settled twice")
-			} else if first {
-				_, _ = r.Future().Result()
-			}
-			return nil
-		})
-		return Go(s, func(ctx context.Context) (int, error) { return AwaitDefault(ctx, r.Future(), d, 4) })
-	case 7:
-		other.OnEnd(func(int, error) {})
-		return other
-	default:
-		return Go(s, func(ctx context.Context) (int, error) { return Race(ctx, other, fs[0]) })
-	}
 }
 
 // FuzzMap runs Map with every setting and checks that the results are those of a loop.
@@ -242,6 +166,43 @@ func errorAt(d time.Duration) error {
 		return errBoom
 	}
 	return nil
+}
+
+// FuzzBroadcast publishes to subscribers of every kind that read at their own pace, and checks that each sees the values in order, and
+// all of them or that it has missed some.
+func FuzzBroadcast(f *testing.F) {
+	fuzzBubble(f, func(t *testing.T, ctx context.Context, p *tape) {
+		var b Broadcast[int]
+		var published []int
+		var readers sync.WaitGroup
+		for len(*p) > 0 {
+			if p.next(4) == 0 {
+				cfg := SubscriptionConfig{Buffer: 1 + p.next(4), Overflow: Overflow(p.next(3))}
+				sub, err := b.Subscribe(cfg)
+				wantNoErr(t, err)
+				pace, leave, from := p.pause(), p.next(20), len(published)
+				readers.Go(func() {
+					var got []int
+					for v := range sub.Values(ctx) {
+						nap(pace)
+						if got = append(got, v); len(got) == leave {
+							return
+						}
+					}
+					if !slices.IsSorted(got) || len(got)+int(sub.Missed()) != len(published)-from {
+						t.Errorf("%+v: got %v, missed %d of %v", cfg, got, sub.Missed(), published[from:])
+					}
+				})
+			} else {
+				published = append(published, len(published))
+				wantNoErr(t, b.Publish(ctx, len(published)))
+			}
+			nap(p.pause())
+		}
+		b.Close()
+		wantErr(t, b.Publish(ctx, 0), ErrBroadcastClosed)
+		readers.Wait()
+	})
 }
 
 // FuzzRing compares the ring with a slice.

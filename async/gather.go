@@ -9,9 +9,10 @@ import (
 // gather is what the combinators share: it waits for many awaitables at once and says in which order they settle.
 //
 // A future costs it no goroutine: it is watched. Any other awaitable is awaited by a goroutine that gather owns. Either way
-// nothing is left behind when the combinator returns early. What is given to a combinator counts as observed, also where the
-// combinator has its outcome without it: the program has said what is to become of its errors. Where the end of the context cuts
-// the combinator short, it has said nothing.
+// nothing is left behind when the combinator returns early.
+//
+// When ctx ends, an input that has its outcome counts all the same. A future has it or not; an awaitable that is not a future
+// decides that by what its Await makes of ctx.
 type gather[T any, A Awaitable[T]] struct {
 	inputs   []A
 	results  []Result[T] // for inputs that are not futures; nil when there are none.
@@ -20,7 +21,9 @@ type gather[T any, A Awaitable[T]] struct {
 	stop     context.CancelFunc
 	foreign  sync.WaitGroup
 	panicked chan *PanicError
-	cut      bool // the context ended first.
+	vigil    *vigil // over the wait for all; nil until there is one.
+	any      bool   // the combinator waits for any of the inputs that are left.
+	waives   bool   // the combinator has its outcome, and the errors of inputs that it has not looked at do not matter.
 }
 
 // mustAwaitable panics on a nil awaitable, naming its place.
@@ -30,16 +33,46 @@ func mustAwaitable[T any](a Awaitable[T], i int) {
 	}
 }
 
+// coreOf gives what can be watched of an input, or nil for an awaitable that is not a future.
+func coreOf[T any](input Awaitable[T]) *core {
+	switch a := any(input).(type) {
+	case *Future[T]:
+		if a != nil {
+			return &a.core
+		}
+	case *erased:
+		return a.core
+	}
+	return nil
+}
+
+// erased is an awaitable whose value goes elsewhere, so that those of different types can stand side by side.
+type erased struct {
+	core  *core                       // of a future; else nil.
+	await func(context.Context) error // of anything else.
+}
+
+func (e *erased) Await(ctx context.Context) (struct{}, error) { return struct{}{}, e.await(ctx) }
+
+// erase gives a without its type. Unless a is a future, its value goes to v.
+func erase[T any](a Awaitable[T], v *T) *erased {
+	if f, ok := a.(*Future[T]); ok {
+		return &erased{core: &f.core}
+	}
+	return &erased{await: func(ctx context.Context) (err error) { *v, err = a.Await(ctx); return err }}
+}
+
 // newGather begins to watch the inputs. The caller must call close.
 func newGather[T any, A Awaitable[T]](ctx context.Context, inputs []A) *gather[T, A] {
 	for i, input := range inputs {
 		mustAwaitable[T](input, i)
 	}
 	g := &gather[T, A]{inputs: inputs, ready: make(chan int, len(inputs)), stop: func() {}}
+	inner := ctx
 	for i, input := range inputs {
-		f, ok := any(input).(*Future[T])
-		if !ok {
-			ctx = g.await(ctx, i)
+		f := coreOf[T](input)
+		if f == nil {
+			inner = g.await(ctx, inner, i)
 			continue
 		}
 		f.state.Add(stateWaiter)
@@ -53,7 +86,7 @@ func newGather[T any, A Awaitable[T]](ctx context.Context, inputs []A) *gather[T
 }
 
 // watch puts a watcher into the future with the index.
-func (g *gather[T, A]) watch(f *Future[T], i int) {
+func (g *gather[T, A]) watch(f *core, i int) {
 	if g.watchers == nil {
 		g.watchers = make([]watcher, len(g.inputs))
 	}
@@ -67,11 +100,11 @@ func (g *gather[T, A]) watch(f *Future[T], i int) {
 func (g *gather[T, A]) told(i int) { g.ready <- i }
 
 // await starts a goroutine that awaits the foreign awaitable with the index. It returns the context to do so with next time.
-func (g *gather[T, A]) await(ctx context.Context, i int) context.Context {
+func (g *gather[T, A]) await(ctx, inner context.Context, i int) context.Context {
 	if g.results == nil {
 		g.results = make([]Result[T], len(g.inputs))
 		g.panicked = make(chan *PanicError, 1)
-		ctx, g.stop = context.WithCancel(ctx)
+		inner, g.stop = context.WithCancel(ctx)
 	}
 	g.foreign.Go(func() {
 		r := &g.results[i]
@@ -85,60 +118,105 @@ func (g *gather[T, A]) await(ctx context.Context, i int) context.Context {
 				default:
 				}
 			}
-			g.ready <- i
+			if r.Err == nil || !matchesEnd(ctx, r.Err) {
+				g.ready <- i // Else it has no outcome, and next gives the end of ctx.
+			}
 		}()
-		r.Value, r.Err = g.inputs[i].Await(ctx)
+		r.Value, r.Err = g.inputs[i].Await(inner)
 	})
-	return ctx
+	return inner
 }
 
-// next waits for one more input to settle and gives its index. It fails when ctx ends first.
+// next waits for one more input to settle and gives its index. It fails when ctx ends first, or with ErrCycle.
 func (g *gather[T, A]) next(ctx context.Context) (int, error) {
 	select {
 	case i := <-g.ready:
 		return i, nil
 	default:
 	}
-	select {
-	case i := <-g.ready:
-		return i, nil
-	case <-ctx.Done():
-		g.cut = true
-		return 0, cancelErr(ctx)
+	if g.vigil == nil {
+		v := newVigil(ctx)
+		g.vigil = &v
+	}
+	if g.any {
+		defer g.endVigil() // The next wait is another one: for what is left then.
+	}
+	for {
+		select {
+		case i := <-g.ready:
+			return i, nil
+		case <-g.vigil.due:
+			if err := g.vigil.check(g.awaited); err != nil {
+				return 0, err
+			}
+		case <-ctx.Done():
+			g.foreign.Wait()
+			select {
+			case i := <-g.ready:
+				return i, nil
+			default:
+				return 0, cancelErr(ctx)
+			}
+		}
 	}
 }
 
-// result gives the outcome of an input that next has named. It does not count as observed before the combinator has its own.
+func (g *gather[T, A]) endVigil() {
+	if g.vigil != nil {
+		g.vigil.end()
+		g.vigil = nil
+	}
+}
+
+// awaited fills in for what the combinator waits.
+func (g *gather[T, A]) awaited(w *wait) {
+	w.any = g.any
+	for _, input := range g.inputs {
+		f := coreOf[T](input)
+		if f == nil && g.any {
+			w.futures = nil // It may end the wait, whatever becomes of the futures.
+			return
+		}
+		if f != nil && !f.settled() {
+			w.futures = append(w.futures, f)
+		}
+	}
+}
+
+// result gives the outcome of an input that next has named. It does not count as observed by that.
 func (g *gather[T, A]) result(i int) Result[T] {
 	if f, ok := any(g.inputs[i]).(*Future[T]); ok {
 		return Result[T]{Value: f.value, Err: f.err}
 	}
+	if f := coreOf[T](g.inputs[i]); f != nil {
+		return Result[T]{Err: f.err}
+	}
 	return g.results[i]
 }
 
-// show is result for a combinator that passes each outcome on at once.
-func (g *gather[T, A]) show(i int) Result[T] {
-	if f, ok := any(g.inputs[i]).(*Future[T]); ok {
+// observe says that the combinator passes on the outcome of an input.
+func (g *gather[T, A]) observe(i int) {
+	if f := coreOf[T](g.inputs[i]); f != nil {
 		f.observe()
 	}
-	return g.result(i)
 }
 
 // close takes the watchers out and waits for the goroutines. A panic of a foreign Await goes on in the caller, as does one of a
 // loop that is unwinding. The call must be deferred.
 func (g *gather[T, A]) close() {
 	loop := recover()
+	g.endVigil()
 	g.stop()
 	for i, input := range g.inputs {
-		f, ok := any(input).(*Future[T])
-		if !ok {
+		f := coreOf[T](input)
+		if f == nil {
 			continue
 		}
 		if g.watchers != nil && g.watchers[i].listener != nil {
 			f.unwatch(&g.watchers[i])
 		}
-		if !g.cut {
-			f.observe()
+		if g.waives {
+			f.waive()
 		}
 		f.state.Add(noWaiter)
 	}
@@ -149,43 +227,4 @@ func (g *gather[T, A]) close() {
 	default:
 	}
 	panicAgain(loop, caught, nil)
-}
-
-// enterWaits records, for the detection of cycles, that the task of ctx needs every input. It returns how to take that back.
-func enterWaits[T any, A Awaitable[T]](ctx context.Context, inputs []A) (leave func(), err error) {
-	task := taskOf(ctx)
-	if task == nil {
-		return func() {}, nil
-	}
-	targets := pendingTasks[T](inputs)
-	if len(targets) == 0 {
-		return func() {}, nil
-	}
-	if err := waits.enter(task, targets...); err != nil {
-		return nil, err
-	}
-	return func() { waits.leave(task, targets...) }, nil
-}
-
-// pendingTasks gives the tasks of the inputs that are futures and not settled.
-func pendingTasks[T any, A Awaitable[T]](inputs []A) (targets []*taskContext) {
-	for _, input := range inputs {
-		if f, ok := any(input).(*Future[T]); ok && f != nil && !f.settled() {
-			targets = append(targets, &f.task)
-		}
-	}
-	return targets
-}
-
-// refuseCycle gives ErrCycle when the task of ctx is about to wait for any of the inputs and all of them wait for it.
-func refuseCycle[T any, A Awaitable[T]](ctx context.Context, inputs []A) error {
-	task := taskOf(ctx)
-	if task == nil || len(inputs) == 0 {
-		return nil
-	}
-	targets := pendingTasks[T](inputs)
-	if len(targets) == len(inputs) && waits.hopeless(task, targets) {
-		return ErrCycle
-	}
-	return nil
 }

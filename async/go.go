@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Go starts fn as a task of s and gives the future of its outcome. It waits for a free place where the scope has a limit.
+// Go starts fn as a task of s and gives the future of its outcome. It waits for a free place where the scope has a limit, see
+// [ScopeConfig].
 //
 // An error of fn is the future's and does not cancel the scope; one that nobody has looked at when the scope ends is reported, see
 // [ScopeConfig]. A panic of fn becomes the future's error and is a panic of the scope as well, which nobody can swallow. When the
@@ -15,17 +16,17 @@ import (
 // The context that fn gets is cancelled when fn has returned, by [Future.Cancel] and with the scope.
 func Go[T any](s *Scope, fn func(ctx context.Context) (T, error)) *Future[T] {
 	mustFunc(fn == nil, "Go")
-	f := newTask[T](s)
+	f := newTask(s, fn)
 	if f == nil {
 		return Rejected[T](ErrScopeEnded)
 	}
 	if err := s.acquire(s.ctx); err != nil {
 		var zero T
-		f.finish(zero, err)
+		f.finish(s, zero, err, true)
 		s.leave()
 		return f
 	}
-	go f.runIn(s, fn, s.slots != nil)
+	go f.doIn(s, s.slots != nil)
 	return f
 }
 
@@ -43,31 +44,31 @@ func Delay[T any](s *Scope, d time.Duration, fn func(ctx context.Context) (T, er
 }
 
 // newTask gives a pending future that s waits for, or nil when the scope has ended.
-func newTask[T any](s *Scope) *Future[T] {
+func newTask[T any](s *Scope, fn func(context.Context) (T, error)) *Future[T] {
 	if !s.enter() {
 		return nil
 	}
-	f := &Future[T]{owner: s}
-	f.task.parent = s.ctx
+	f := &Future[T]{work: fn}
+	f.owner = s
 	return f
 }
 
-// runIn is the goroutine of a task of a scope.
-func (f *Future[T]) runIn(s *Scope, fn func(context.Context) (T, error), placed bool) {
+// doIn is the goroutine of a task of a scope.
+func (f *Future[T]) doIn(s *Scope, placed bool) {
 	defer s.leave()
 	if placed {
 		defer s.release()
 	}
-	f.run(fn)
+	f.do(&taskContext{parent: s.tasks})
 }
 
 // goFree starts a task that takes up no place under the limit. It takes one for a while with placed.
 func goFree[T any](s *Scope, fn func(context.Context) (T, error)) *Future[T] {
-	f := newTask[T](s)
+	f := newTask(s, fn)
 	if f == nil {
 		return Rejected[T](ErrScopeEnded)
 	}
-	go f.runIn(s, fn, false)
+	go f.doIn(s, false)
 	return f
 }
 

@@ -373,3 +373,36 @@ func TestForEach(t *testing.T) {
 		}))
 	})
 }
+
+func TestDocumentedEdges(t *testing.T) {
+	bubble(t, "one item is asked for and none is begun", func(t *testing.T, ctx context.Context) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		cancel(errBoom)
+		asked := 0
+		in := func(yield func(int) bool) {
+			for asked = 1; yield(asked); asked++ {
+			}
+		}
+		wantErr(t, ForEach(ctx, in, MapConfig{}, func(context.Context, int) error { t.Error("begun"); return nil }), context.Canceled, errBoom)
+		want(t, "asked for", asked, 1)
+	})
+	bubble(t, "work that ends with its submitter is reported where there is no future to tell of it", func(t *testing.T, ctx context.Context) {
+		var reported []error
+		p, err := NewPool(PoolConfig{Workers: 1, OnError: func(err error) { reported = append(reported, err) }})
+		wantNoErr(t, err)
+		p.Pause()
+		own, cancel := context.WithCancelCause(ctx)
+		wantNoErr(t, p.Go(own, func(context.Context) error { return nil }))
+		f, err := Submit(own, p, value(1))
+		wantNoErr(t, err)
+		cancel(errBoom)
+		wantNoErr(t, p.Stop(ctx))
+		want(t, "reported", len(reported), 1)
+		wantErr(t, reported[0], errBoom)
+		_, err = f.Await(ctx)
+		wantErr(t, err, errBoom)
+	})
+	inScope(t, "nobody is told of a Rejected that nobody looks at", nil, func(*testing.T, context.Context, *Scope) {
+		_ = Rejected[int](errBoom)
+	})
+}

@@ -3,6 +3,7 @@ package async
 import (
 	"context"
 	"iter"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -35,9 +36,9 @@ type mapper[A, B any] struct {
 	hooked  sync.WaitGroup // the goroutine that the end of outer starts.
 	workers atomic.Int64   // started.
 
-	items  *ring[mapItem[A]]
-	places []mapPlace[B]    // ordered: the result of item i waits in place i mod len.
-	queue  *ring[mapOut[B]] // unordered.
+	items rings[mapItem[A]]
+	rows  atomic.Pointer[mapRow[B]] // ordered: the newest row.
+	queue rings[mapOut[B]]          // unordered.
 
 	partial  atomic.Bool  // the end of the context has kept something from being done.
 	stopped  atomic.Bool  // no new item is taken in or begun.
@@ -56,8 +57,9 @@ type mapper[A, B any] struct {
 	_     [64]byte
 	taken atomic.Int64 // how many results the consumer has made known to have taken. For ForEach, how many calls have ended.
 	_     [56]byte
-	gone  int64 // how many results the consumer has taken.
-	known int64 // what it stored in taken.
+	gone  int64      // how many results the consumer has taken.
+	known int64      // what it stored in taken.
+	row   *mapRow[B] // ordered: where it takes the next one.
 	_     [56]byte
 }
 
@@ -76,20 +78,35 @@ type mapPlace[B any] struct {
 	out  mapOut[B]
 }
 
+// mapRow has the places of the results of successive items: that of item i is i mod len. A larger row takes its place some time.
+type mapRow[B any] struct {
+	places []mapPlace[B]
+	begin  int64        // the index of the first item that it is for.
+	end    atomic.Int64 // that of the first item that the next row is for.
+	older  *mapRow[B]
+	newer  *mapRow[B] // written before end.
+}
+
+func newMapRow[B any](begin, size int64, older *mapRow[B]) *mapRow[B] {
+	row := &mapRow[B]{places: make([]mapPlace[B], ringSize(int(size))), begin: begin, older: older}
+	row.end.Store(math.MaxInt64)
+	return row
+}
+
+func (r *mapRow[B]) place(i int64) *mapPlace[B] { return &r.places[int(i)&(len(r.places)-1)] }
+
 func newMapper[A, B any](ctx context.Context, in iter.Seq[A], cfg MapConfig, fn func(context.Context, A) (B, error), mode mapMode) *mapper[A, B] {
 	m := &mapper[A, B]{outer: ctx, in: in, fn: fn, cfg: cfg, mode: mode}
 	m.ctx, m.cancel = context.WithCancelCause(ctx)
 	m.produced.Store(-1)
-	size := max(cfg.Ahead, 1)
-	if cfg.Ahead == 0 {
-		size = max(AheadGrownMax, 2*cfg.Concurrency)
-	}
-	m.items = newRing[mapItem[A]](size)
+	size := newWindow(cfg).size
+	m.items.init(int(size))
 	switch mode {
 	case mapOrdered:
-		m.places = make([]mapPlace[B], ringSize(size))
+		m.row = newMapRow[B](0, size, nil)
+		m.rows.Store(m.row)
 	case mapUnordered:
-		m.queue = newRing[mapOut[B]](size)
+		m.queue.init(int(size))
 	}
 	m.hungry.lifo = true
 	if ctx.Err() != nil {
@@ -155,7 +172,7 @@ func (m *mapper[A, B]) produce() {
 		m.hungry.wakeAll()
 		m.wanted.wakeAll()
 	}()
-	w := newWindow(m.cfg, m.items.limit)
+	w := newWindow(m.cfg)
 	m.lot.Store(max(1, w.size/8))
 	me := newSleeper()
 	passed := int64(0) // what progress said last; it only grows.
@@ -164,8 +181,12 @@ func (m *mapper[A, B]) produce() {
 		return int64(index)-passed < w.size || m.stopped.Load()
 	}
 	for item := range m.in {
-		if int64(index)-passed >= w.size && !room() {
-			m.ahead.wait(me, room)
+		for int64(index)-passed >= w.size && !room() {
+			if w.stretches() {
+				m.enlarge(int64(index), w.size)
+			} else {
+				m.ahead.wait(me, room)
+			}
 		}
 		if m.stopped.Load() {
 			m.partial.Store(true)
@@ -179,10 +200,25 @@ func (m *mapper[A, B]) produce() {
 			m.grow()
 		}
 		if w.grows() {
-			m.lot.Store(max(1, w.size/8))
+			m.enlarge(int64(index), w.size)
 		}
 	}
 	returned = true
+}
+
+// enlarge makes room for a window that has grown, from the item with the index on.
+func (m *mapper[A, B]) enlarge(index, size int64) {
+	m.lot.Store(max(1, size/8))
+	m.items.grow(int(size))
+	switch m.mode {
+	case mapOrdered:
+		row := m.rows.Load()
+		row.newer = newMapRow(index, size, row)
+		m.rows.Store(row.newer)
+		row.end.Store(index)
+	case mapUnordered:
+		m.queue.grow(int(size))
+	}
 }
 
 // grow starts a worker, if there may be one more. The caller is one of those that join waits for.
@@ -202,7 +238,7 @@ func (m *mapper[A, B]) grow() {
 // progress says how many items no longer count as ahead: those whose results were taken or, in ForEach, those that were begun.
 func (m *mapper[A, B]) progress() int64 {
 	if m.mode == mapNothing {
-		return int64(m.items.head.Load())
+		return m.items.popped()
 	}
 	return m.taken.Load()
 }
@@ -211,6 +247,7 @@ func (m *mapper[A, B]) progress() int64 {
 type window struct {
 	size    int64
 	max     int64
+	asked   bool // for max: it is taken when the producer needs it. Else it is for items that go through fast.
 	counted int64
 	since   time.Time
 }
@@ -218,18 +255,26 @@ type window struct {
 // windowPace is the time per item below which the window grows.
 const windowPace = 10 * time.Microsecond
 
-func newWindow(cfg MapConfig, limit int64) *window {
-	w := &window{size: limit, max: limit}
-	if cfg.Ahead == 0 {
-		w.size = int64(2 * cfg.Concurrency)
-		w.since = time.Now()
+func newWindow(cfg MapConfig) *window {
+	size := int64(2 * cfg.Concurrency)
+	if cfg.Ahead > 0 {
+		return &window{size: min(size, int64(cfg.Ahead)), max: int64(cfg.Ahead), asked: true}
 	}
-	return w
+	return &window{size: size, max: max(AheadGrownMax, size), since: time.Now()}
+}
+
+// stretches makes the window larger, if it may, for a producer that has come to its end.
+func (w *window) stretches() bool {
+	if !w.asked || w.size == w.max {
+		return false
+	}
+	w.size = min(2*w.size, w.max)
+	return true
 }
 
 // grows counts an item and, each time two windowfuls have gone by, sees whether the window should grow.
 func (w *window) grows() bool {
-	if w.size == w.max {
+	if w.asked || w.size == w.max {
 		return false
 	}
 	w.counted++
@@ -274,8 +319,7 @@ func (m *mapper[A, B]) work() {
 		return ok || ended
 	}
 	for {
-		current, ok = m.items.pop()
-		if !ok {
+		if current, ok = m.items.first.Load().pop(); !ok {
 			if me == nil {
 				me = newSleeper()
 			}
@@ -318,11 +362,15 @@ func (m *mapper[A, B]) deliver(index int, value B, err error) {
 	case mapNothing:
 		return
 	case mapOrdered:
-		place := &m.places[index&(len(m.places)-1)]
+		row := m.rows.Load()
+		for row.begin > int64(index) {
+			row = row.older
+		}
+		place := row.place(int64(index))
 		place.out = mapOut[B]{value, err}
 		place.full.Store(true)
 	case mapUnordered:
-		m.queue.push(mapOut[B]{value, err}) // There is room: the window has no more items than the queue.
+		m.queue.push(mapOut[B]{value, err}) // There is room: the queue holds as much as the window.
 	}
 	m.wanted.wake()
 }

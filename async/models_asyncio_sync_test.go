@@ -1,11 +1,19 @@
 package async_test
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
 	"net"
+	"net/http"
+	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/godwit-go/godwit/async"
 )
@@ -81,12 +89,17 @@ func asyncioSyncRows2(ctx context.Context, s *async.Scope, m model) error {
 		})
 		use(err)
 	}
-	//: asyncio.Barrier(3) | standard library
+	//: asyncio.Barrier(3) | standard library; a new WaitGroup for each round, as this one is used once
 	{
 		var arrived sync.WaitGroup
 		arrived.Add(3)
-		arrived.Done()
-		arrived.Wait()
+		for i := range 3 {
+			s.Go(func(ctx context.Context) error {
+				arrived.Done()
+				arrived.Wait()
+				return store(ctx, i)
+			})
+		}
 	}
 	//: Queue(maxsize=10) | standard library
 	{
@@ -153,17 +166,30 @@ func asyncioSyncRows3(ctx context.Context, s *async.Scope, m model) error {
 		close(queue)
 		use(err)
 	}
-	//: workers that read a queue |
+	//: workers that read a queue | they end when it is closed, with the context, and with the first error
 	{
 		queue := make(chan int, 10)
-		items := func(yield func(int) bool) {
-			for v := range queue {
-				if !yield(v) {
-					return
-				}
+		err := async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+			for range 4 {
+				s.Go(func(ctx context.Context) error {
+					for {
+						select {
+						case v, open := <-queue:
+							if !open {
+								return nil
+							}
+							if err := store(ctx, v); err != nil {
+								return err
+							}
+						case <-ctx.Done():
+							return context.Cause(ctx)
+						}
+					}
+				})
 			}
-		}
-		err := async.ForEach(ctx, items, async.MapConfig{Concurrency: 4}, store)
+			close(queue) // Whoever fills the queue does, after the last item.
+			return nil
+		})
 		use(err)
 	}
 	//: PriorityQueue of work |
@@ -172,10 +198,19 @@ func asyncioSyncRows3(ctx context.Context, s *async.Scope, m model) error {
 		if err != nil {
 			return err
 		}
+		defer pool.Stop(ctx) //nolint:errcheck // The row is about something else.
 		urgent, err := async.SubmitAt(ctx, pool, async.PriorityHigh, fetch)
 		use(urgent, err)
 	}
-	//: PriorityQueue, LifoQueue of values | standard library: container/heap, or a slice
+	//: PriorityQueue of values | standard library: container/heap for many, a sorted slice for few
+	{
+		queue := []int{1, 3}
+		at, _ := slices.BinarySearch(queue, 2)
+		queue = slices.Insert(queue, at, 2)
+		first, rest := queue[0], queue[1:]
+		use(first, rest)
+	}
+	//: LifoQueue of values | standard library: a slice
 	{
 		stack := []int{1, 2, 3}
 		last := stack[len(stack)-1]
@@ -268,6 +303,167 @@ func asyncioSyncRows5(ctx context.Context, s *async.Scope, m model) error {
 	//: create_subprocess_shell(line) | standard library
 	{
 		out, err := exec.CommandContext(ctx, "sh", "-c", "date").Output()
+		use(out, err)
+	}
+	return nil
+}
+
+// asyncioSyncRows6 has names that are seldom looked for.
+func asyncioSyncRows6(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
+	//: condition.wait_for(predicate), condition.notify() | standard library: a loop around Wait, and Signal
+	{
+		var mu sync.Mutex
+		changed, ready := sync.NewCond(&mu), false
+		s.Go(func(ctx context.Context) error {
+			mu.Lock()
+			defer mu.Unlock()
+			ready = true
+			changed.Signal()
+			return nil
+		})
+		mu.Lock()
+		for !ready {
+			changed.Wait()
+		}
+		mu.Unlock()
+	}
+	//: Event.is_set(), Event.clear() | standard library: a receive that does not wait; for clear, make a new channel
+	{
+		ready := make(chan struct{})
+		isSet := false
+		select {
+		case <-ready:
+			isSet = true
+		default:
+		}
+		use(isSet)
+	}
+	//: Barrier.abort(), Barrier.n_waiting, BrokenBarrierError | a wait that ends with the context of the scope
+	{
+		arrived := make(chan struct{}, 3)
+		all := make(chan struct{})
+		for range 3 {
+			s.Go(func(ctx context.Context) error {
+				arrived <- struct{}{}
+				if len(arrived) == cap(arrived) {
+					close(all)
+				}
+				select {
+				case <-all:
+					return nil
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+			})
+			<-time.After(time.Millisecond)
+		}
+	}
+	//: QueueShutDown | standard library: a receive says whether the channel is open
+	{
+		queue := make(chan int)
+		close(queue)
+		_, open := <-queue
+		use(open)
+	}
+	return nil
+}
+
+// asyncioSyncRows7 has names that are seldom looked for.
+func asyncioSyncRows7(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
+	//: loop.add_reader(fd, f), add_writer(fd, f), remove_reader, remove_writer | standard library: a goroutine that reads; the runtime watches the descriptor
+	{
+		s.Go(func(ctx context.Context) error {
+			line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+			use(line)
+			return err
+		})
+	}
+	//: loop.sock_recv, sock_sendall, sock_connect, sock_accept | standard library: Read, Write, Dial and Accept of package net
+	{
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", "example.com:80")
+		use(conn, err)
+	}
+	//: loop.create_connection, create_server, Protocol, Transport | standard library: a goroutine reads the connection, there are no callbacks
+	{
+		var config net.ListenConfig
+		listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		s.Go(func(ctx context.Context) error {
+			conn, err := listener.Accept()
+			if err != nil {
+				return err
+			}
+			_, err = io.Copy(conn, conn)
+			return errors.Join(err, conn.Close())
+		})
+	}
+	//: loop.create_datagram_endpoint, DatagramProtocol | standard library
+	{
+		var config net.ListenConfig
+		packets, err := config.ListenPacket(ctx, "udp", "127.0.0.1:0")
+		use(packets, err)
+	}
+	//: open_unix_connection, start_unix_server, create_unix_connection | standard library
+	{
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "unix", "app.sock")
+		use(conn, err)
+	}
+	return nil
+}
+
+// asyncioSyncRows8 has names that are seldom looked for.
+func asyncioSyncRows8(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
+	//: loop.getaddrinfo, getnameinfo | standard library
+	{
+		addrs, err := net.DefaultResolver.LookupHost(ctx, "example.com")
+		use(addrs, err)
+	}
+	//: loop.sendfile | standard library: io.Copy from a file to a connection uses it
+	{
+		n, err := io.Copy(os.Stdout, os.Stdin)
+		use(n, err)
+	}
+	//: loop.start_tls, StreamWriter.start_tls | standard library
+	{
+		var dialer tls.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", "example.com:443")
+		use(conn, err)
+	}
+	//: StreamReader.readline, readexactly, readuntil, at_eof | standard library
+	{
+		in := bufio.NewReader(os.Stdin)
+		line, err := in.ReadString('\n')
+		atEOF := errors.Is(err, io.EOF)
+		exactly := make([]byte, 8)
+		n, err := io.ReadFull(in, exactly)
+		use(line, atEOF, n, err)
+	}
+	//: Server.serve_forever, Server.close, abort_clients | standard library: Serve, Shutdown and Close of http.Server; a listener of your own closes the same way
+	{
+		server := &http.Server{Addr: "127.0.0.1:0", ReadHeaderTimeout: time.Second}
+		s.Go(func(ctx context.Context) error {
+			<-ctx.Done()
+			return server.Shutdown(context.WithoutCancel(ctx))
+		})
+		err := server.ListenAndServe()
+		use(err)
+	}
+	//: Process.communicate, wait, terminate, kill, send_signal | standard library: the context kills; Cancel says how else
+	{
+		cmd := exec.CommandContext(ctx, "cat")
+		cmd.Stdin = strings.NewReader("hello")
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+		out, err := cmd.Output()
 		use(out, err)
 	}
 	return nil

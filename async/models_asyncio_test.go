@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
 	"os"
@@ -128,7 +129,12 @@ func asyncioRows2(ctx context.Context, s *async.Scope, m model) error {
 	{
 		runtime.Gosched()
 	}
-	//: shield(task) | awaiting never cancels; for calls, take the cancellation off the context
+	//: shield(task) | awaiting never cancels what is awaited
+	{
+		v, err := f.Await(ctx)
+		use(v, err)
+	}
+	//: shield(f()) | a plain call: take the cancellation off its context
 	{
 		v, err := fetch(context.WithoutCancel(ctx))
 		use(v, err)
@@ -156,12 +162,13 @@ func asyncioRows3(ctx context.Context, s *async.Scope, m model) error {
 		if err != nil {
 			return err
 		}
+		defer pool.Stop(ctx) //nolint:errcheck // The row is about something else.
 		task, err := async.Submit(ctx, pool, fetch)
 		use(task, err)
 	}
-	//: loop.call_soon(f) | standard library
+	//: loop.call_soon(f) | on a goroutine that the scope waits for
 	{
-		go compute()
+		s.Go(func(ctx context.Context) error { compute(); return nil })
 	}
 	//: loop.call_later(1, f) |
 	{
@@ -380,6 +387,106 @@ func asyncioRows6(ctx context.Context, s *async.Scope, m model) error {
 		err := trace.Start(os.Stderr)
 		defer trace.Stop()
 		use(err)
+	}
+	return nil
+}
+
+// asyncioRows7 has names that are seldom looked for.
+func asyncioRows7(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
+	//: wait(aws, timeout=5), done and pending sets | what is pending is what has no result yet
+	{
+		timed, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		results, err := async.AllSettled(timed, fs...)
+		if errors.Is(err, context.DeadlineExceeded) {
+			for _, f := range fs {
+				r, done := f.Result()
+				use(r, done)
+			}
+		}
+		use(results)
+	}
+	//: get_running_loop(), get_event_loop(), new_event_loop(), set_event_loop(), Future.get_loop() | there is no loop to get: pass the scope
+	{
+	}
+	//: loop.set_default_executor(pool), shutdown_default_executor() | there is no default one: what blocks runs on a goroutine
+	{
+		task := async.Go(s, func(ctx context.Context) (int, error) { return compute(), nil })
+		use(task)
+	}
+	//: loop.shutdown_asyncgens() | an iterator's own defer runs when the loop over it is left
+	{
+		source := func(yield func(int) bool) {
+			defer fmt.Println("closed")
+			_ = yield(1) && yield(2)
+		}
+		for v := range source {
+			use(v)
+			break
+		}
+	}
+	//: loop.set_task_factory(f) | wrap Go in a function of your own
+	{
+		start := func(fn func(context.Context) (int, error)) *async.Future[int] { return async.Go(s, fn) }
+		task := start(fetch)
+		use(task)
+	}
+	//: iscoroutinefunction(f) | functions have no colour to ask for
+	{
+	}
+	//: TimerHandle.when() | keep the time that you gave
+	{
+		when := time.Now().Add(time.Hour)
+		task := async.Delay(s, time.Until(when), fetch)
+		task.Cancel(nil)
+	}
+	//: loop.call_exception_handler(context) | a rejected future that nobody awaits goes to OnUnobserved
+	{
+		cfg := async.ScopeConfig{OnUnobserved: func(err error) { fmt.Println(err) }}
+		err := cfg.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+			async.NewResolver[int](s).Reject(errors.New("no"))
+			return nil
+		})
+		use(err)
+	}
+	//: ExceptionGroup, except* | a joined error: errors.Is and errors.As look at all
+	{
+		_, err := async.Any(ctx, async.Rejected[int](io.EOF), async.Rejected[int](os.ErrNotExist))
+		both := errors.Is(err, io.EOF) && errors.Is(err, os.ErrNotExist)
+		use(both)
+	}
+	//: TimeoutError | standard library
+	{
+		_, err := async.AwaitTimeout(ctx, f, time.Second)
+		late := errors.Is(err, context.DeadlineExceeded)
+		use(late)
+	}
+	//: CancelledError | standard library, with the cause beside it
+	{
+		_, err := f.Await(ctx)
+		cancelled := errors.Is(err, context.Canceled)
+		use(cancelled)
+	}
+	return nil
+}
+
+// asyncioRows8 has names that are seldom looked for.
+func asyncioRows8(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
+	//: loop.remove_signal_handler(SIGINT) | standard library: what NotifyContext gave
+	{
+		ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+		stop()
+		use(ctx)
+	}
+	//: Task.get_stack(), capture_call_graph(), print_call_graph() | standard library: every goroutine and where it waits
+	{
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		use(stacks)
 	}
 	return nil
 }

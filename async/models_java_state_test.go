@@ -130,6 +130,10 @@ func javaStateRows2(ctx context.Context, s *async.Scope, m model) error {
 	//: Executors.newFixedThreadPool(8) |
 	{
 		pool, err := async.NewPool(async.PoolConfig{Workers: 8, WorkersMin: 8})
+		if err != nil {
+			return err
+		}
+		defer pool.Stop(ctx) //nolint:errcheck // The row is about something else.
 		use(pool, err)
 	}
 	return nil
@@ -145,6 +149,10 @@ func javaStateRows3(ctx context.Context, s *async.Scope, m model) error {
 			WorkersMin: 2, Workers: 8, IdleTimeout: time.Minute,
 			Queue: 100, Overflow: async.OverflowReject,
 		})
+		if err != nil {
+			return err
+		}
+		defer pool.Stop(ctx) //nolint:errcheck // The row is about something else.
 		use(pool, err)
 	}
 	//: executor.execute(f), executor.submit(f) |
@@ -153,6 +161,7 @@ func javaStateRows3(ctx context.Context, s *async.Scope, m model) error {
 		if err != nil {
 			return err
 		}
+		defer pool.Stop(ctx) //nolint:errcheck // The row is about something else.
 		err = pool.Go(ctx, func(ctx context.Context) error { return store(ctx, 1) })
 		future, err2 := async.Submit(ctx, pool, fetch)
 		use(err, future, err2)
@@ -175,11 +184,63 @@ func javaStateRows3(ctx context.Context, s *async.Scope, m model) error {
 	}
 	//: ScheduledExecutorService.scheduleAtFixedRate(f) | standard library
 	{
-		ticker := time.NewTicker(time.Second)
-		defer ticker.Stop()
-		for range 10 {
-			<-ticker.C
-			compute()
+		s.Go(func(ctx context.Context) error {
+			ticker := time.NewTicker(time.Second)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ticker.C:
+					compute()
+				case <-ctx.Done():
+					return nil
+				}
+			}
+		})
+	}
+	return nil
+}
+
+// javaStateRows4 has names that are seldom looked for.
+func javaStateRows4(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
+	//: CompletionException, ExecutionException, CancellationException | no wrapper: errors.Is finds context.Canceled, and the error is the task's own; a panic is a *PanicError
+	{
+		_, err := f.Await(ctx)
+		var panicked *async.PanicError
+		isPanic := errors.As(err, &panicked)
+		use(isPanic)
+	}
+	//: executor.invokeAny(tasks) | Stop ends the others
+	{
+		var first int
+		err := async.Run(ctx, func(ctx context.Context, s *async.Scope) (err error) {
+			defer s.Stop()
+			first, err = async.Any(ctx, async.Go(s, fetch), async.Go(s, fetch))
+			return err
+		})
+		use(first, err)
+	}
+	//: executor.shutdownNow() | a Stop whose context has ended; the queued work fails with ErrPoolStopped
+	{
+		pool, err := async.NewPool(async.PoolConfig{})
+		if err != nil {
+			return err
+		}
+		now, cancel := context.WithCancel(ctx)
+		cancel()
+		err = pool.Stop(now)
+		use(err)
+	}
+	//: Executors.newVirtualThreadPerTaskExecutor() | goroutines are such threads, and the scope is the executor
+	{
+		task := async.Go(s, fetch)
+		use(task)
+	}
+	//: ExecutorCompletionService | results as they come
+	{
+		for i, r := range async.AsCompleted(ctx, fs...) {
+			use(i, r.Value, r.Err)
 		}
 	}
 	return nil

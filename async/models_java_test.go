@@ -26,6 +26,7 @@ func javaRows(ctx context.Context, s *async.Scope, m model) error {
 		if err != nil {
 			return err
 		}
+		defer pool.Stop(ctx) //nolint:errcheck // The row is about something else.
 		cf, err := async.Submit(ctx, pool, fetch)
 		use(cf, err)
 	}
@@ -127,7 +128,7 @@ func javaRows2(ctx context.Context, s *async.Scope, m model) error {
 		v, err := async.Race(ctx, fs...)
 		use(v, err)
 	}
-	//: orTimeout(1, SECONDS) |
+	//: orTimeout(1, SECONDS) | bounds this one wait, where Java settles the future for everybody; Cancel does that
 	{
 		v, err := async.AwaitTimeout(ctx, f, time.Second)
 		use(v, err)
@@ -139,7 +140,7 @@ func javaRows2(ctx context.Context, s *async.Scope, m model) error {
 func javaRows3(ctx context.Context, s *async.Scope, m model) error {
 	f, g, fs := m.f, m.g, m.fs
 	use(f, g, fs)
-	//: completeOnTimeout(v, 1, SECONDS) |
+	//: completeOnTimeout(v, 1, SECONDS) | for this one wait, where Java settles the future for everybody
 	{
 		v, err := async.AwaitDefault(ctx, f, time.Second, 42)
 		use(v, err)

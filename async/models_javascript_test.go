@@ -164,12 +164,18 @@ func jsRows3(ctx context.Context, s *async.Scope, m model) error {
 	}
 	//: setInterval(f, 1000) | standard library
 	{
-		ticker := time.NewTicker(time.Second)
-		defer ticker.Stop()
-		for range 10 {
-			<-ticker.C
-			compute()
-		}
+		s.Go(func(ctx context.Context) error {
+			ticker := time.NewTicker(time.Second)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ticker.C:
+					compute()
+				case <-ctx.Done():
+					return nil
+				}
+			}
+		})
 	}
 	//: setImmediate(f), queueMicrotask(f), process.nextTick(f) | there is no event loop to put off work on
 	{
@@ -218,11 +224,14 @@ func jsRows4(ctx context.Context, s *async.Scope, m model) error {
 	}
 	//: AbortSignal.any([a, b]) | standard library
 	{
-		other := context.WithoutCancel(ctx)
-		both, abort := context.WithCancelCause(ctx)
-		stop := context.AfterFunc(other, func() { abort(context.Cause(other)) })
+		a, abortA := context.WithCancelCause(ctx)
+		b, abortB := context.WithCancelCause(ctx)
+		either, abort := context.WithCancelCause(a)
+		stop := context.AfterFunc(b, func() { abort(context.Cause(b)) })
 		defer stop()
-		use(both)
+		abortB(errors.New("b"))
+		<-either.Done()
+		use(abortA)
 	}
 	//: fetch(url, { signal }) | standard library
 	{
@@ -248,8 +257,14 @@ func jsRows5(ctx context.Context, s *async.Scope, m model) error {
 	}
 	//: timers/promises: setInterval(1000) | standard library
 	{
-		for now := range time.Tick(time.Second) {
-			fmt.Println(now)
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for ctx.Err() == nil {
+			select {
+			case now := <-ticker.C:
+				notify(now.Second())
+			case <-ctx.Done():
+			}
 		}
 	}
 	//: events.addAbortListener(signal, f) | standard library
@@ -262,6 +277,19 @@ func jsRows5(ctx context.Context, s *async.Scope, m model) error {
 		var thenable async.Awaitable[int] = f
 		v, err := thenable.Await(ctx)
 		use(v, err)
+	}
+	return nil
+}
+
+// jsRows6 has names that are seldom looked for.
+func jsRows6(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
+	//: signal.onabort, signal.removeEventListener('abort', f) | standard library
+	{
+		stop := context.AfterFunc(ctx, func() { fmt.Println("aborted") })
+		removed := stop()
+		use(removed)
 	}
 	return nil
 }

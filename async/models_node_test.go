@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
+	"sync/atomic"
 
 	"github.com/godwit-go/godwit/async"
 )
@@ -184,6 +186,7 @@ func nodeRows3(ctx context.Context, s *async.Scope, m model) error {
 		if err != nil {
 			return err
 		}
+		defer pool.Stop(ctx) //nolint:errcheck // The row is about something else.
 		pool.Pause()
 		pool.Resume()
 	}
@@ -244,8 +247,12 @@ func nodeRows5(ctx context.Context, s *async.Scope, m model) error {
 	}
 	//: emitter.setMaxListeners(n), getMaxListeners() | a buffer is bounded for each subscriber; one that is not closed is seen as Missed or as a wait of Publish
 	{
-		var sub *async.Subscription[int]
-		missed := sub.Missed
+		var orders async.Broadcast[int]
+		sub, err := orders.Subscribe(async.SubscriptionConfig{Overflow: async.OverflowReject})
+		if err != nil {
+			return err
+		}
+		missed := sub.Missed()
 		use(missed)
 	}
 	//: captureRejections, errorMonitor | the error of a listener is its task's, and ends the scope
@@ -329,6 +336,74 @@ func nodeRows5(ctx context.Context, s *async.Scope, m model) error {
 			total += len(text)
 		}
 		use(total)
+	}
+	return nil
+}
+
+// nodeRows6 has names that are seldom looked for.
+func nodeRows6(ctx context.Context, s *async.Scope, m model) error {
+	f, g, fs := m.f, m.g, m.fs
+	use(f, g, fs)
+	//: emitter.listeners('order'), events.getEventListeners(emitter, 'order'), newListener, removeListener events | left out: those who publish need not know; count where you subscribe
+	{
+		var orders async.Broadcast[int]
+		var listeners atomic.Int64
+		sub, err := orders.Subscribe(async.SubscriptionConfig{})
+		if err != nil {
+			return err
+		}
+		listeners.Add(1)
+		defer listeners.Add(-1)
+		defer sub.Close()
+	}
+	//: EventEmitterAsyncResource, AsyncResource | the context goes along as an argument
+	{
+		type userKey struct{}
+		task := async.Go(s, func(ctx context.Context) (int, error) { use(ctx.Value(userKey{})); return 1, nil })
+		use(task)
+	}
+	//: stream.addAbortSignal(signal, stream) | the context of the loop
+	{
+		for text, err := range async.Map(ctx, slices.Values([]int{1, 2}), async.MapConfig{}, load) {
+			use(text, err) // When ctx ends, err is its error.
+		}
+	}
+	//: readable.push(x) gives false, _read(), read(n) | the input of a Map is asked for the next item when there is room
+	{
+		next := 0
+		source := func(yield func(int) bool) {
+			for next < 3 && yield(next) {
+				next++
+			}
+		}
+		err := async.ForEach(ctx, source, async.MapConfig{Ahead: 16}, store)
+		use(err)
+	}
+	//: readableLength, writableLength, writableHighWaterMark, readableHighWaterMark, desiredSize | standard library: of the channel between
+	{
+		queue := make(chan int, 16)
+		length, highWaterMark := len(queue), cap(queue)
+		desiredSize := highWaterMark - length
+		use(desiredSize)
+	}
+	//: readableFlowing | nothing flows before the loop begins, and each step of it takes one
+	{
+	}
+	//: objectMode | every stream has a type: iter.Seq[T] and Map are for values, io.Reader for bytes
+	{
+	}
+	//: Duplex, PassThrough | standard library
+	{
+		one, other := net.Pipe()
+		s.Go(func(ctx context.Context) error {
+			_, err := one.Write([]byte("x"))
+			return errors.Join(err, one.Close())
+		})
+		text, err := io.ReadAll(other)
+		use(text, err)
+	}
+	//: process.on('rejectionHandled', f) | an error is reported once, at the end of the scope, when it is known that nobody looked
+	{
 	}
 	return nil
 }

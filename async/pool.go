@@ -11,7 +11,8 @@ import (
 )
 
 // Pool runs work on a bounded number of goroutines, with a bounded queue before them. Where a [Scope] belongs to one call, a pool
-// belongs to a program or a part of it and lives until [Pool.Stop]. All its methods may be called by any goroutine.
+// belongs to a program or a part of it and lives until [Pool.Stop]. All its methods may be called by any goroutine. It is made by
+// [NewPool]; the zero value is not usable.
 //
 // Work that waits for other work of the same pool can use up all workers and then waits for ever: give such work a scope, or a
 // pool of its own.
@@ -63,15 +64,17 @@ type PoolConfig struct {
 	// IdleTimeout is how long a worker above WorkersMin waits for work before it leaves. Defaults to 10 seconds.
 	IdleTimeout time.Duration
 
-	// Queue is how much work of each priority may wait. Defaults to 1024.
+	// Queue is how much work of each priority may wait. Work that was cancelled keeps its place until its turn comes. Each place
+	// takes up 40 bytes from the first work of that priority on. Defaults to 1024.
 	Queue int
 
 	// Overflow says what becomes of work that finds the queue full. Defaults to OverflowBlock.
 	Overflow Overflow
 
-	// OnError is called with every failure that nobody else gets to see: at once, on the worker's goroutine, for work of
-	// Pool.Go; by Stop for a future that nobody has looked at. Defaults to joining these errors, up to ErrorsMax, to what Stop
-	// returns. It must not panic.
+	// OnError is called with every failure that nobody else gets to see: at once for work of Pool.Go, which ends when OnError
+	// has returned; by Stop for a future that nobody has looked at. It must not wait for its own pool, by Drain, Stop or a
+	// submission that waits for room, as the pool waits for it. A panic of OnError comes out of Stop. Defaults to joining these
+	// errors, up to ErrorsMax, to what Stop returns.
 	OnError func(err error)
 }
 
@@ -110,23 +113,49 @@ const levelCount = int(PriorityHigh-PriorityLow) + 1
 
 // level is the queue of one priority.
 type level struct {
-	queue *ring[work]
-	space gate // submitters wait for room.
+	limit int
+	queue atomic.Pointer[ring[work]] // nil before there was work of that priority.
+	space gate                       // submitters wait for room.
+}
+
+func (l *level) push(x work) bool {
+	r := l.queue.Load()
+	if r == nil {
+		l.queue.CompareAndSwap(nil, newRing[work](l.limit))
+		r = l.queue.Load()
+	}
+	return r.push(x)
+}
+
+func (l *level) pop() (x work, ok bool) {
+	if r := l.queue.Load(); r != nil {
+		return r.pop()
+	}
+	return x, false
+}
+
+func (l *level) len() int {
+	if r := l.queue.Load(); r != nil {
+		return r.len()
+	}
+	return 0
+}
+
+func (l *level) full() bool {
+	r := l.queue.Load()
+	return r != nil && r.full()
 }
 
 // work is one piece of work in a queue.
 type work struct {
 	job    job
-	parent context.Context // of the job's context; nil when the job brings its own.
+	parent context.Context // of the context that it is done in.
 }
 
-// job is what work does. It is a future with its function, or a function alone: that has no object of its own, as to allocate one
-// is a good part of what a small piece of work costs.
+// job is what work does: a future, or a function alone. That has no object of its own, as to allocate one is a good part of what a
+// small piece of work costs.
 type job interface {
-	// context gives the context by which the running work can be cancelled, or nil: then the worker makes one.
-	context() *taskContext
-
-	// run does the work and settles what came of it.
+	// run does the work in the context and settles what came of it.
 	run(p *Pool, task *taskContext)
 
 	// drop settles the job without doing it.
@@ -159,7 +188,7 @@ func NewPool(cfg PoolConfig) (*Pool, error) {
 		crewGone:    make(chan struct{}),
 	}
 	for i := range p.levels {
-		p.levels[i].queue = newRing[work](cfg.Queue)
+		p.levels[i].limit = cfg.Queue
 	}
 	p.least.Store(int64(cfg.WorkersMin))
 	p.most.Store(int64(cfg.Workers))
@@ -211,7 +240,7 @@ func (p *Pool) Stats() PoolStats {
 		Workers:  int(p.workers.Load()),
 	}
 	for i := range p.levels {
-		s.Queued += p.levels[i].queue.len()
+		s.Queued += p.levels[i].len()
 		s.Blocked += int(p.levels[i].space.sleeping.Load())
 	}
 	s.Running = min(s.Workers, max(0, int(p.accepted.Load()-s.Ended)-s.Queued-s.Blocked))
@@ -230,7 +259,15 @@ func (p *Pool) callbackPanicked(pe *PanicError) bool {
 	return true
 }
 
-func (p *Pool) taskFailed(f failure, cut bool) {
+// enter counts somebody who settles a future from outside as work under way.
+func (p *Pool) enter() bool { p.accepted.Add(1); return true }
+
+func (p *Pool) leave() {
+	p.accepted.Add(-1)
+	p.quiet.wakeAll()
+}
+
+func (p *Pool) taskFailed(f *core, cut bool) {
 	p.failed.Add(1)
 	if cut || f.unobservedErr() == nil {
 		return
@@ -243,13 +280,18 @@ func (p *Pool) taskFailed(f failure, cut bool) {
 
 // report gives errors that nobody sees to the hook, or keeps them for Stop.
 func (p *Pool) report(errs []error) {
-	for _, err := range errs {
-		if p.hook != nil {
-			p.hook(err)
-			continue
-		}
-		p.mu.Lock()
-		p.failures.add(err)
-		p.mu.Unlock()
+	if p.hook != nil {
+		tell(p.hook, errs, func(pe *PanicError) { p.keep(pe) })
+		return
 	}
+	for _, err := range errs {
+		p.keep(err)
+	}
+}
+
+// keep adds to what Stop returns.
+func (p *Pool) keep(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failures.add(err)
 }

@@ -1,6 +1,9 @@
 package async
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Pause keeps workers from taking more work. What runs goes on, and the queues fill. To pause a paused pool, or one that stops, does
 // nothing.
@@ -32,7 +35,8 @@ func (p *Pool) Resize(workersMin, workers int) error {
 }
 
 // Drain waits until all work that was submitted has ended, and that was submitted meanwhile. The pool goes on after it. A paused
-// pool drains only when it is resumed. The error is the end of ctx, or [ErrCycle] for a task of the pool itself.
+// pool drains only when it is resumed. The error is the end of ctx, or [ErrCycle] for a task of the pool itself or one that work of
+// the pool awaits.
 func (p *Pool) Drain(ctx context.Context) error {
 	if p.employs(taskOf(ctx)) {
 		return ErrCycle
@@ -40,13 +44,17 @@ func (p *Pool) Drain(ctx context.Context) error {
 	return p.awaitQuiet(ctx)
 }
 
+// await is what a wait for the pool is for, to those who look for cycles.
+func (p *Pool) await(w *wait) { w.pool = p }
+
 // Stop ends the pool: it refuses new work, resumes a paused pool, waits until all accepted work has ended, and ends the workers.
 // When ctx ends first, the queued work fails with [ErrPoolStopped], the contexts of the running work are cancelled with that
 // cause, and Stop goes on waiting for it to return.
 //
 // It returns the errors that nobody has seen, see PoolConfig.OnError, after the error of ctx if that cut the work short. A second
 // call, also one at the same time, waits for the first, as long as its own context lasts, and returns the same. A task of the pool
-// that calls Stop gets [ErrCycle].
+// that calls Stop gets [ErrCycle], and nothing is stopped. When work of the pool awaits a task that calls Stop, that counts as the
+// end of ctx, with [ErrCycle].
 func (p *Pool) Stop(ctx context.Context) error {
 	if p.employs(taskOf(ctx)) {
 		return ErrCycle
@@ -66,7 +74,7 @@ func (p *Pool) Stop(ctx context.Context) error {
 	cut := p.awaitQuiet(ctx)
 	if cut != nil {
 		p.abandon()
-		_ = p.awaitQuiet(context.WithoutCancel(ctx)) // That context does not end.
+		_ = p.awaitQuiet(context.Background()) // That does not end, and belongs to no task.
 	}
 	p.dismissAll()
 	p.stopErr = p.outcome(cut)
@@ -81,18 +89,32 @@ func (p *Pool) awaitStop(ctx context.Context) error {
 		return p.stopErr
 	default:
 	}
-	select {
-	case <-p.stopDone:
-		return p.stopErr
-	case <-ctx.Done():
-		return cancelErr(ctx)
+	v := newVigil(ctx)
+	defer v.end()
+	for {
+		select {
+		case <-p.stopDone:
+			return p.stopErr
+		case <-ctx.Done():
+			return cancelErr(ctx)
+		case <-v.due:
+			if err := v.check(p.await); err != nil {
+				return err
+			}
+		}
 	}
 }
 
 // awaitQuiet waits until as much work has ended as was accepted.
 func (p *Pool) awaitQuiet(ctx context.Context) error {
+	if p.isQuiet() {
+		return nil
+	}
 	s := newSleeper()
-	for !p.isQuiet() {
+	v := newVigil(ctx)
+	defer v.end()
+	var err error
+	for err == nil && !p.isQuiet() {
 		p.quiet.enlist(s)
 		if p.isQuiet() {
 			p.quiet.withdraw(s)
@@ -100,15 +122,18 @@ func (p *Pool) awaitQuiet(ctx context.Context) error {
 		}
 		select {
 		case <-s.woken:
+			continue
 		case <-ctx.Done():
-			p.quiet.withdraw(s)
-			if p.isQuiet() {
-				return nil
-			}
-			return cancelErr(ctx)
+			err = cancelErr(ctx)
+		case <-v.due:
+			err = v.check(p.await)
 		}
+		p.quiet.withdraw(s)
 	}
-	return nil
+	if err != nil && p.isQuiet() {
+		return nil
+	}
+	return err
 }
 
 // isQuiet reads ended first: if as much was accepted later as had ended before, nothing was under way in between.
@@ -131,27 +156,39 @@ func (p *Pool) endedInAll() int64 {
 // abandon gives up the queued work and cancels what runs.
 func (p *Pool) abandon() {
 	p.gaveUp.Store(true)
-	for i := range p.levels {
-		for {
-			x, ok := p.levels[i].queue.pop()
-			if !ok {
-				break
-			}
-			x.job.drop(p, ErrPoolStopped)
-			p.finished(&p.ended)
-		}
+	apart(p.discardAll)
+	for _, task := range p.working() {
+		task.need().cancel(ErrPoolStopped)
 	}
+}
+
+// working gives what the workers do, or did last.
+func (p *Pool) working() []*taskContext {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	running := make([]*taskContext, 0, len(p.crew))
 	for w := range p.crew {
 		if task := w.current.Load(); task != nil {
 			running = append(running, task)
 		}
 	}
-	p.mu.Unlock()
-	for _, task := range running {
-		task.need().cancel(ErrPoolStopped)
+	return running
+}
+
+// discardAll gives up the queued work.
+func (p *Pool) discardAll() {
+	for i := range p.levels {
+		for x, ok := p.levels[i].pop(); ok; x, ok = p.levels[i].pop() {
+			p.discard(x, ErrPoolStopped)
+		}
 	}
+}
+
+// discard settles work that was taken out of its queue without doing it. A callback of its future may end the goroutine: the work
+// has ended all the same.
+func (p *Pool) discard(x work, err error) {
+	defer p.finished(&p.ended)
+	x.job.drop(p, err)
 }
 
 // dismissAll ends the workers and waits for them.
@@ -184,15 +221,5 @@ func (p *Pool) outcome(cut error) error {
 
 // employs says whether task is work that this pool is doing now, or in a scope that such work runs.
 func (p *Pool) employs(task *taskContext) bool {
-	if task == nil {
-		return false
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for w := range p.crew {
-		if current := w.current.Load(); current != nil && current.isOrRuns(task) {
-			return true
-		}
-	}
-	return false
+	return task != nil && slices.ContainsFunc(p.working(), func(current *taskContext) bool { return current.isOrRuns(task) })
 }

@@ -114,7 +114,7 @@ func TestPoolQuiet(t *testing.T) {
 		synctest.Wait()
 		drained := make(chan error, 1)
 		go func() { drained <- p.Drain(ctx) }()
-		x, _ := p.levels[PriorityHigh-PriorityNormal].queue.pop() // Without a word to those who wait for room.
+		x, _ := p.levels[PriorityHigh-PriorityNormal].pop() // Without a word to those who wait for room.
 		w.do(x)
 		synctest.Wait()
 		want(t, "drained", len(drained), 0)

@@ -19,16 +19,16 @@ func Submit[T any](ctx context.Context, p *Pool, fn func(ctx context.Context) (T
 // SubmitAt is [Submit] with a priority.
 func SubmitAt[T any](ctx context.Context, p *Pool, priority Priority, fn func(ctx context.Context) (T, error)) (*Future[T], error) {
 	mustFunc(fn == nil, "Submit")
-	j := &futureJob[T]{fn: fn}
-	j.future.owner = p
-	j.future.task.parent = ctx
-	if err := p.submit(ctx, priority, work{job: j}); err != nil {
+	f := &Future[T]{work: fn}
+	f.owner = p
+	if err := p.submit(ctx, priority, work{job: f, parent: ctx}); err != nil {
 		return nil, err
 	}
-	return &j.future, nil
+	return f, nil
 }
 
-// Go queues fn at PriorityNormal, as [Submit] does, for work without a result: an error or panic of it goes to PoolConfig.OnError.
+// Go queues fn at PriorityNormal, as [Submit] does, for work without a result: an error or panic of it goes to PoolConfig.OnError, and
+// so does the end of ctx that keeps it from being done, as there is no future that could tell of that.
 func (p *Pool) Go(ctx context.Context, fn func(ctx context.Context) error) error {
 	return p.GoAt(ctx, PriorityNormal, fn)
 }
@@ -50,11 +50,16 @@ func (p *Pool) submit(ctx context.Context, priority Priority, x work) error {
 	l := &p.levels[PriorityHigh-priority]
 	// Stop looks at accepted after it has set stopping, so either it sees this work or this call sees that it stops.
 	p.accepted.Add(1)
+	queued := false
+	defer func() { // Also where a callback of work that makes room ends the goroutine.
+		if !queued {
+			p.leave()
+		}
+	}()
 	if err := p.enqueue(ctx, l, x); err != nil {
-		p.accepted.Add(-1)
-		p.quiet.wakeAll()
 		return err
 	}
+	queued = true
 	if !p.hungry.nudge() {
 		p.grow()
 	}
@@ -66,7 +71,7 @@ func (p *Pool) enqueue(ctx context.Context, l *level, x work) error {
 		if p.stopping.Load() {
 			return ErrPoolStopped
 		}
-		if l.queue.push(x) {
+		if l.push(x) {
 			return nil
 		}
 		switch p.overflow {
@@ -74,10 +79,9 @@ func (p *Pool) enqueue(ctx context.Context, l *level, x work) error {
 			p.refused.Add(1)
 			return ErrPoolFull
 		case OverflowDropOldest:
-			if oldest, ok := l.queue.pop(); ok {
+			if oldest, ok := l.pop(); ok {
 				p.dropped.Add(1)
-				oldest.job.drop(p, ErrDropped)
-				p.finished(&p.ended)
+				p.discard(oldest, ErrDropped)
 			}
 		default:
 			if err := p.awaitRoom(ctx, l); err != nil {
@@ -91,7 +95,7 @@ func (p *Pool) enqueue(ctx context.Context, l *level, x work) error {
 func (p *Pool) awaitRoom(ctx context.Context, l *level) error {
 	s := newSleeper()
 	l.space.enlist(s)
-	if p.stopping.Load() || !l.queue.full() {
+	if p.stopping.Load() || !l.full() {
 		l.space.withdraw(s)
 		return nil
 	}
@@ -114,32 +118,18 @@ func (p *Pool) finished(counter *atomic.Int64) {
 	}
 }
 
-// futureJob is the job that gives a future of T.
-type futureJob[T any] struct {
-	future Future[T]
-	fn     func(context.Context) (T, error)
-}
+func (f *Future[T]) run(_ *Pool, task *taskContext) { f.do(task) }
 
-func (j *futureJob[T]) context() *taskContext { return &j.future.task }
-
-func (j *futureJob[T]) run(*Pool, *taskContext) {
-	fn := j.fn
-	j.fn = nil // The future may be kept for long; what fn holds need not.
-	j.future.run(fn)
-}
-
-func (j *futureJob[T]) drop(_ *Pool, err error) {
-	j.fn = nil
-	if j.future.start() {
+func (f *Future[T]) drop(p *Pool, err error) {
+	if f.start() {
 		var zero T
-		j.future.finish(zero, err)
+		f.work = nil
+		f.finish(p, zero, err, false)
 	}
 }
 
 // plainJob is work without a future.
 type plainJob func(ctx context.Context) error
-
-func (plainJob) context() *taskContext { return nil }
 
 func (fn plainJob) run(p *Pool, task *taskContext) {
 	if task.Err() != nil {

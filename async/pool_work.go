@@ -55,10 +55,7 @@ func (w *worker) work() {
 }
 
 func (w *worker) do(x work) {
-	task := x.job.context()
-	if task == nil {
-		task = w.newContext(x.parent)
-	}
+	task := w.newContext(x.parent)
 	w.current.Store(task)
 	w.busy = true
 	if w.pool.gaveUp.Load() {
@@ -74,7 +71,7 @@ func (w *worker) do(x work) {
 // contextsMade is how many contexts a worker makes at once.
 const contextsMade = 16
 
-// newContext gives a context for work without a future. Each is used once, as the work may keep it.
+// newContext gives a context for work. Each is used once, as the work may keep it.
 func (w *worker) newContext(parent context.Context) *taskContext {
 	if len(w.contexts) == 0 {
 		w.contexts = make([]taskContext, contextsMade)
@@ -98,7 +95,7 @@ func (w *worker) take() (x work, ok bool) {
 		if lowerFirst {
 			l = &p.levels[levelCount-1-i]
 		}
-		if x, ok = l.queue.pop(); ok {
+		if x, ok = l.pop(); ok {
 			l.space.wake()
 			return x, true
 		}
@@ -132,7 +129,7 @@ func (p *Pool) queued() int {
 	}
 	n := 0
 	for i := range p.levels {
-		n += p.levels[i].queue.len()
+		n += p.levels[i].len()
 	}
 	return n
 }

@@ -8,7 +8,7 @@ import (
 // Resolver settles a future from outside: from a callback of another library, from the goroutine that reads replies off a
 // connection. All its methods may be called by any goroutine.
 type Resolver[T any] struct {
-	future  Future[T]
+	future  *Future[T] // apart from the resolver, so that to keep it does not keep the scope.
 	scope   *Scope
 	link    resolverLink
 	watcher watcher     // takes the link out when the future settles, whoever settles it.
@@ -25,7 +25,7 @@ type resolverLink struct {
 // NewResolver makes a resolver whose future belongs to s. Run does not wait for it, but nobody can be left waiting either: what
 // is still pending when everything else in the scope has ended fails with [ErrScopeEnded], as does a resolver made after that.
 func NewResolver[T any](s *Scope) *Resolver[T] {
-	r := &Resolver[T]{scope: s}
+	r := &Resolver[T]{future: &Future[T]{}, scope: s}
 	r.future.owner = s
 	r.link.resolver = r
 	r.watcher.listener = r
@@ -38,7 +38,7 @@ func NewResolver[T any](s *Scope) *Resolver[T] {
 }
 
 // Future gives the future that r settles: always the same one.
-func (r *Resolver[T]) Future() *Future[T] { return &r.future }
+func (r *Resolver[T]) Future() *Future[T] { return r.future }
 
 // Resolve makes the future succeed with v. It returns false, and changes nothing, when the future is settled: only the first of
 // Resolve, Reject, Settle and Cancel counts.
@@ -76,7 +76,7 @@ func (r *Resolver[T]) told(int) {
 // report tells the scope of a failure, once, also where a callback has ended the goroutine.
 func (r *Resolver[T]) report() {
 	if r.settled.Swap(false) && r.future.err != nil {
-		r.scope.taskFailed(&r.future, matchesEnd(r.scope.ctx, r.future.err))
+		r.scope.taskFailed(&r.future.core, matchesEnd(r.scope.ctx, r.future.err))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 // that a scope starts outlives the call. All its methods may be called by any goroutine.
 type Scope struct {
 	ctx    context.Context
+	tasks  context.Context // the same, as the parent of tasks that have a future.
 	cancel context.CancelCauseFunc
 	slots  chan struct{} // holds one token for each running task; nil without a limit.
 	hook   func(error)
@@ -31,12 +32,15 @@ type Scope struct {
 // ScopeConfig says how a scope behaves. The zero value is ready for use, and what [Run] uses.
 type ScopeConfig struct {
 	// Limit is how many tasks may run at once. A Go beyond it waits until another task ends; do not start tasks of a limited
-	// scope from its own tasks then, as they would wait for themselves: nest a scope, or use TryGo. Defaults to no limit.
+	// scope from its own tasks then, as they would wait for themselves: nest a scope, or use TryGo. Nor should a task of the scope
+	// await what Then, Compose, Catch, Finally or Delay has made of it: their functions need a place too, which it may be
+	// holding. The body of Run takes up no place and may do both. Defaults to no limit.
 	Limit int
 
-	// OnUnobserved is called with every error of a future that nobody looked at: at the end of Run, on its goroutine. Where
-	// thousands of such errors pile up, the oldest are given to it earlier, by the tasks that fail then, several at once.
-	// Defaults to joining these errors to the one that Run returns.
+	// OnUnobserved is called with every error of a future that nobody looked at: at the end of Run, which returns when all of
+	// them have been told. Where thousands of such errors pile up, the oldest are told earlier, several at once, and each while
+	// a task that fails then waits for it. A panic of OnUnobserved is one of the scope; the other errors are told all the same,
+	// also where OnUnobserved calls runtime.Goexit. Defaults to joining these errors to the one that Run returns.
 	OnUnobserved func(err error)
 }
 
@@ -71,10 +75,7 @@ func (cfg ScopeConfig) Run(ctx context.Context, body func(ctx context.Context, s
 		}
 		s.leave()
 		<-s.idle
-		err = s.end(panicked)
-		if !returned && err != nil && s.hook != nil {
-			s.hook(err) // After Goexit nobody gets what Run returns.
-		}
+		err = s.end(panicked, !returned)
 	}()
 	if err := body(s.ctx, s); err != nil {
 		s.fail(err)
@@ -89,7 +90,7 @@ var errBodyGone = errors.New("async: the body of the scope panicked or called ru
 func newScope(ctx context.Context, cfg ScopeConfig) *Scope {
 	s := &Scope{hook: cfg.OnUnobserved, idle: make(chan struct{})}
 	inner, cancel := context.WithCancelCause(ctx)
-	s.ctx, s.cancel = &scopeContext{inner, taskOf(ctx)}, cancel
+	s.ctx, s.tasks, s.cancel = inner, &ownedContext{inner, taskOf(ctx)}, cancel
 	if cfg.Limit > 0 {
 		s.slots = make(chan struct{}, cfg.Limit)
 	}
@@ -254,12 +255,12 @@ func (s *Scope) taskPanicked(pe *PanicError) bool { return s.panics(pe) }
 
 func (s *Scope) callbackPanicked(pe *PanicError) bool { return s.panics(pe) }
 
-func (s *Scope) taskFailed(f failure, cut bool) {
+func (s *Scope) taskFailed(f *core, cut bool) {
 	err := f.unobservedErr()
 	if err == nil {
 		return
 	}
-	var overdue []failure
+	var overdue []*core
 	s.mu.Lock()
 	if !cut {
 		overdue = s.failures.watch(f)
@@ -272,48 +273,50 @@ func (s *Scope) taskFailed(f failure, cut bool) {
 
 // report gives unobserved errors to the hook, or joins them to the outcome.
 func (s *Scope) report(errs []error, hook func(error)) {
-	for _, err := range errs {
-		if hook != nil {
-			s.callHook(hook, err)
-			continue
-		}
-		s.mu.Lock()
-		s.failures.add(err)
-		s.mu.Unlock()
+	if hook != nil {
+		tell(hook, errs, func(pe *PanicError) { s.panics(pe) })
+		return
 	}
-}
-
-// callHook makes a panic of the hook one of the scope. At the end of the scope it goes on in Run.
-func (s *Scope) callHook(hook func(error), err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			if pe := newPanicError(r); !s.panics(pe) {
-				panic(pe)
-			}
-		}
-	}()
-	hook(err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, err := range errs {
+		s.failures.add(err)
+	}
 }
 
 // end settles what is still pending and gives the scope's outcome. Everything that could fail has ended. body is what the body has
-// panicked with, or nil.
-func (s *Scope) end(body any) error {
-	s.expireResolvers()
+// panicked with, or nil, and gone says that it has not returned.
+func (s *Scope) end(body any, gone bool) error {
+	apart(s.expireResolvers)
 	s.cancel(ErrScopeEnded)
 	s.mu.Lock()
-	s.closed = true
-	cut, panicked, watched := s.cut, s.panicked, s.failures.watched
+	watched := s.failures.watched
 	s.failures.watched = nil
-	s.mu.Unlock()
 	hook := s.hook
-	if panicked != nil || body != nil {
-		hook = nil // A panic takes all failures with it; the hook might panic itself.
+	if s.panicked != nil || body != nil {
+		hook = nil // A panic takes all failures with it.
 	}
+	s.mu.Unlock()
 	s.report(unseen(watched), hook)
-	err := s.failures.join()
-	panicAgain(body, panicked, err)
-	if err == nil {
-		return cut
+	if gone && hook != nil {
+		if err := s.outcome(); err != nil {
+			s.report([]error{err}, hook) // After Goexit nobody gets what Run returns.
+		}
 	}
-	return err
+	s.mu.Lock()
+	s.closed = true
+	panicked, failures := s.panicked, s.failures.join()
+	s.mu.Unlock()
+	panicAgain(body, panicked, failures)
+	return s.outcome()
+}
+
+// outcome gives the failures or, where there are none, the cancellation that kept work from being done.
+func (s *Scope) outcome() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.failures.join(); err != nil {
+		return err
+	}
+	return s.cut
 }

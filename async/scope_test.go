@@ -136,6 +136,18 @@ func TestScopeLimit(t *testing.T) {
 		}))
 		want(t, "most at once", most.Load(), 3)
 	})
+	bubble(t, "what is made of a future needs a place when its function is called", func(t *testing.T, ctx context.Context) {
+		wantNoErr(t, ScopeConfig{Limit: 1}.Run(ctx, func(ctx context.Context, s *Scope) error {
+			_, err := Go(s, func(ctx context.Context) (int, error) {
+				// The task holds the only place, so this ends by its timeout.
+				return AwaitTimeout(ctx, Then(s, Resolved(1), double), time.Second)
+			}).Await(ctx)
+			wantErr(t, err, context.DeadlineExceeded)
+			v, err := Then(s, Resolved(1), double).Await(ctx)
+			want(t, "in the body", v, 2)
+			return err
+		}))
+	})
 	bubble(t, "TryGo refuses at the limit and after the end", func(t *testing.T, ctx context.Context) {
 		var kept *Scope
 		wantNoErr(t, ScopeConfig{Limit: 1}.Run(ctx, func(_ context.Context, s *Scope) error {

@@ -152,3 +152,8 @@ func (c *trapContext) Done() <-chan struct{} {
 	}
 	return c.Context.Done()
 }
+
+// untyped is an awaitable that is not a future and has no value.
+type untyped func(ctx context.Context) error
+
+func (u untyped) Await(ctx context.Context) (struct{}, error) { return struct{}{}, u(ctx) }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // The tests of this file run outside bubbles, on all processors at once, for the race detector and for interleavings that a fake
@@ -41,6 +42,53 @@ func TestRingUnderLoad(t *testing.T) {
 		}
 		want(t, "items", taken.Load(), producers*each)
 		want(t, "sum", sum.Load(), producers*each*(each+1)/2)
+	}
+}
+
+// TestRingsUnderLoad makes rings larger while items go in and out: none is lost and none comes twice.
+func TestRingsUnderLoad(t *testing.T) {
+	t.Parallel()
+	const producers, each = 3, 10_000
+	for range 20 {
+		var q rings[int]
+		q.init(1)
+		var sum, taken atomic.Int64
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for limit := 2; limit <= 1<<10; limit *= 2 {
+				q.grow(limit)
+				runtime.Gosched()
+			}
+		})
+		for range producers {
+			wg.Go(func() {
+				for i := 1; i <= each; {
+					if q.push(i) {
+						i++
+					} else {
+						runtime.Gosched()
+					}
+				}
+			})
+			wg.Go(func() {
+				last := int64(0)
+				for taken.Load() < producers*each {
+					if v, ok := q.pop(); ok {
+						sum.Add(int64(v))
+						taken.Add(1)
+					} else {
+						runtime.Gosched()
+					}
+					popped := q.popped()
+					want(t, "counts up", popped >= last, true)
+					last = popped
+				}
+			})
+		}
+		wg.Wait()
+		want(t, "sum", sum.Load(), producers*each*(each+1)/2)
+		want(t, "popped", q.popped(), producers*each)
+		want(t, "left", q.len(), 0)
 	}
 }
 
@@ -277,5 +325,22 @@ func TestSearchingWorkers(t *testing.T) {
 				return call(ctx)
 			}))
 		}
+	})
+}
+
+// TestLongChain lets the waits of a long chain last, so that each of them comes on the list. The race detector bounds the length.
+func TestLongChain(t *testing.T) {
+	inScope(t, "is no cycle", nil, func(t *testing.T, ctx context.Context, s *Scope) {
+		const n = 5000
+		r := NewResolver[int](s)
+		f := r.Future()
+		for range n {
+			f = Then(s, f, func(_ context.Context, v int) (int, error) { return v + 1, nil })
+		}
+		nap(time.Minute)
+		r.Resolve(0)
+		v, err := f.Await(ctx)
+		wantNoErr(t, err)
+		want(t, "value", v, n)
 	})
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// taskContext is the context of one task. It is part of the task's future and makes the channel and the registration with its
+// taskContext is the context of one task. It makes the channel and the registration with its
 // parent only when somebody asks for Done or cancels the task, so that a task that never looks pays for neither.
 type taskContext struct {
 	parent context.Context

@@ -16,7 +16,7 @@ type listener interface {
 }
 
 // watch puts w into the future's list. It returns false, and does nothing, when the future is settled.
-func (f *Future[T]) watch(w *watcher) bool {
+func (f *core) watch(w *watcher) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.settled() {
@@ -31,7 +31,7 @@ func (f *Future[T]) watch(w *watcher) bool {
 }
 
 // unwatch takes w out again, unless it has been told.
-func (f *Future[T]) unwatch(w *watcher) {
+func (f *core) unwatch(w *watcher) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if w.told {

@@ -9,24 +9,38 @@ import (
 	"sync"
 
 	conciter "github.com/sourcegraph/conc/iter"
+	"github.com/sourcegraph/conc/pool"
 	"github.com/sourcegraph/conc/stream"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/godwit-go/godwit/async"
 )
 
-const items = 10_000_000
+const (
+	items = 10_000_000
+	fewer = items / 10 // for those who take a goroutine or a queue of functions for each.
+)
+
+// Names that the targets use.
+const (
+	mapName            = "async.Map, in order"
+	forEachName        = "async.ForEach (no results)"
+	channelMapName     = "channel workers, results over a channel, unordered"
+	channelForEachName = "channel workers, no results"
+)
 
 func mapping() group {
 	ordered := mapWith(async.MapConfig{})
-	return group{"Map: one result for each of ten million integers", []contender{
-		{"async.Map, in order", items, ordered},
-		{"async.Map, in order, again (A/A control)", items, ordered},
+	return group{"Map: one result for each of ten million integers, or of a million where that says enough", []contender{
+		{mapName, items, ordered},
+		{mapName + again, items, ordered},
 		{"async.Map, unordered", items, mapWith(async.MapConfig{Unordered: true})},
-		{"async.ForEach (no results)", items, forEach},
-		{"channel workers, results over a channel, unordered", items, channelMap},
-		{"channel workers, no results", items, channelForEach},
-		{limited("errgroup", ", results in a slice"), items / 20, errgroupMap},
+		{forEachName, items, forEach},
+		{channelMapName, items, channelMap},
+		{channelForEachName, items, channelForEach},
+		{limited("errgroup", ", a slice of results"), fewer, errgroupMap},
+		{"pond group, results in order", fewer, pondGroup},
+		{"ants, a slice of results", fewer, antsResults},
 		{"conc iter.Map over a slice", items, func(n int) {
 			in := make([]int, n)
 			for i := range in {
@@ -38,7 +52,7 @@ func mapping() group {
 			}
 			check(sum, sumTo(n))
 		}},
-		{"conc stream, in order", items / 20, func(n int) {
+		{"conc stream, in order", fewer, func(n int) {
 			s := stream.New().WithMaxGoroutines(workers)
 			sum := 0
 			for i := range n {
@@ -133,8 +147,8 @@ func errgroupMap(n int) {
 const joined = 10_000
 
 func joining() group {
-	all := func(n int) {
-		err := async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+	all := func(ctx context.Context, n int) error {
+		return async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
 			resolvers := make([]*async.Resolver[int], n)
 			futures := make([]*async.Future[int], n)
 			for i := range n {
@@ -154,24 +168,111 @@ func joining() group {
 			check(sum, sumTo(n))
 			return nil
 		})
+	}
+	outside := func(n int) {
+		if err := all(ctx, n); err != nil {
+			panic(err)
+		}
+	}
+	inside := func(n int) {
+		err := async.Run(ctx, func(_ context.Context, s *async.Scope) error {
+			_, err := async.Go(s, func(ctx context.Context) (int, error) { return 0, all(ctx, n) }).Await(ctx)
+			return err
+		})
 		if err != nil {
 			panic(err)
 		}
 	}
 	return group{"All over 10,000 pending futures: make, settle and join", []contender{
-		{"async.All", joined, all},
-		{"async.All, again (A/A control)", joined, all},
-		{"a channel each, received in turn", joined, func(n int) {
-			results := make([]chan int, n)
-			for i := range results {
-				results[i] = make(chan int, 1)
+		{"async.All", joined, outside},
+		{"async.All" + again, joined, outside},
+		{"async.All inside a task", joined, inside},
+		{"errgroup, a goroutine each that receives its value", joined, func(n int) {
+			results, cells := make([]int, n), cellsFor(n)
+			var g errgroup.Group
+			for i, c := range cells {
+				g.Go(func() error { results[i] = <-c; return nil })
 			}
-			go func() {
-				for i, c := range results {
-					c <- i
-				}
-			}()
-			sumChannels(results)
+			settle(cells)
+			if err := g.Wait(); err != nil {
+				panic(err)
+			}
+			checkAll(results)
+		}},
+		{"conc ResultPool, a goroutine each that receives its value", joined, func(n int) {
+			cells := cellsFor(n)
+			p := pool.NewWithResults[int]()
+			for _, c := range cells {
+				p.Go(func() int { return <-c })
+			}
+			settle(cells)
+			checkAll(p.Wait())
+		}},
+		{"a channel each, received in turn", joined, func(n int) {
+			cells := cellsFor(n)
+			settle(cells)
+			sumChannels(cells)
+		}},
+	}}
+}
+
+func cellsFor(n int) []chan int {
+	cells := make([]chan int, n)
+	for i := range cells {
+		cells[i] = make(chan int, 1)
+	}
+	return cells
+}
+
+// settle gives each cell its value, on a goroutine that ends by itself, as each has room.
+func settle(cells []chan int) {
+	go func() {
+		for i, c := range cells {
+			c <- i
+		}
+	}()
+}
+
+func checkAll(results []int) {
+	sum := 0
+	for _, v := range results {
+		sum += v
+	}
+	check(sum, sumTo(len(results)))
+}
+
+const chained = 10_000
+
+// chaining is work in which each piece waits for the one before it.
+func chaining() group {
+	then := func(n int) {
+		err := async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+			r := async.NewResolver[int](s)
+			last := r.Future()
+			for range n {
+				last = async.Then(s, last, func(_ context.Context, v int) (int, error) { return v + 1, nil })
+			}
+			r.Resolve(0)
+			check(must(last.Await(ctx)), n)
+			return nil
+		})
+		if err != nil {
+			panic(err)
+		}
+	}
+	return group{"A chain of 10,000 Then", []contender{
+		{"async.Then", chained, then},
+		{"async.Then" + again, chained, then},
+		{"a goroutine and a channel each", chained, func(n int) {
+			first := make(chan int, 1)
+			last := first
+			for range n {
+				next := make(chan int, 1)
+				go func(last chan int) { next <- 1 + <-last }(last)
+				last = next
+			}
+			first <- 0
+			check(<-last, n)
 		}},
 	}}
 }
@@ -180,11 +281,17 @@ func joining() group {
 func memory(scale float64) {
 	n := pieces(1_000_000, scale)
 	fmt.Printf("\n## A million pending futures\n\n| | bytes each |\n| --- | ---: |\n")
-	err := async.Run(ctx, func(_ context.Context, s *async.Scope) error {
+	err := async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
 		defer s.Stop()
 		fmt.Printf("| async.Resolver with its future | %d |\n", heapEach(n, func() any { return async.NewResolver[int](s) }))
 		fmt.Printf("| the same, with a goroutine in Await | %d |\n", heapEach(max(1, n/10), func() any { return waitFor(s, async.NewResolver[int](s).Future()) }))
-		return nil
+		wait := func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() }
+		fmt.Printf("| async.Go, its goroutine included | %d |\n", heapEach(max(1, n/10), func() any { return async.Go(s, wait) }))
+		p := must(async.NewPool(async.PoolConfig{Queue: n}))
+		p.Pause()
+		one := func(context.Context) (int, error) { return 1, nil }
+		fmt.Printf("| async.Submit, its place in the queue included | %d |\n", heapEach(n, func() any { return must(async.Submit(ctx, p, one)) }))
+		return p.Stop(ctx)
 	})
 	if err != nil {
 		panic(err)

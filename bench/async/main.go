@@ -47,14 +47,18 @@ func main() {
 	}
 	start := time.Now()
 	head(*rounds, *scale)
-	for _, g := range []group{plainTasks(), resultTasks(), mapping(), joining()} {
+	outcomes := map[string]outcome{}
+	for _, g := range []group{plainTasks(), resultTasks(), mapping(), joining(), chaining()} {
 		if strings.Contains(g.title, *only) {
-			g.report(g.measure(*rounds, *scale), *scale)
+			samples := g.measure(*rounds, *scale)
+			g.report(samples, *scale)
+			g.keep(outcomes, samples)
 		}
 	}
 	if *only == "" {
 		memory(*scale)
 	}
+	judge(outcomes)
 	fmt.Printf("\nIt took %v. %s\n", time.Since(start).Round(time.Second), load("at the end"))
 }
 

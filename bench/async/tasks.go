@@ -20,6 +20,19 @@ const (
 	buffer = 1024
 )
 
+// again marks the contender that runs a second time.
+const again = ", again (A/A control)"
+
+// Names that the targets use.
+const (
+	poolGoName            = "async.Pool.Go"
+	channelTasksName      = "channel workers"
+	pondQueuedName        = "pond Go, queue 1024"
+	submitName            = "async.Submit"
+	channelResultsName    = "channel workers, a channel each"
+	pondQueuedResultsName = "pond ResultPool.Submit, queue 1024"
+)
+
 var (
 	ctx     = context.Background()
 	workers = runtime.GOMAXPROCS(0)
@@ -63,30 +76,23 @@ func plainTasks() group {
 		}
 	})
 	return group{"A million tiny tasks without results", []contender{
-		{"async.Pool.Go", tasks, asyncPool},
-		{"async.Pool.Go, again (A/A control)", tasks, asyncPool},
+		{poolGoName, tasks, asyncPool},
+		{poolGoName + again, tasks, asyncPool},
 		{"async.Scope.Go, no limit", tasks, counting(scopeTasks(async.ScopeConfig{}))},
-		{limited("async.Scope.Go", ""), tasks / 4, counting(scopeTasks(async.ScopeConfig{Limit: workers}))},
+		{limited("async.Scope.Go", ""), tasks, counting(scopeTasks(async.ScopeConfig{Limit: workers}))},
 		{"goroutines and a WaitGroup", tasks, counting(goroutines)},
-		{"channel workers", tasks, counting(channelTasks)},
-		{limited("errgroup", ""), tasks / 4, counting(errgroupTasks)},
-		{limited("conc pool", ""), tasks / 4, counting(func(n int, add func(int)) {
+		{channelTasksName, tasks, counting(channelTasks)},
+		{limited("errgroup", ""), tasks, counting(errgroupTasks)},
+		{limited("conc pool", ""), tasks, counting(func(n int, add func(int)) {
 			p := pool.New().WithMaxGoroutines(workers)
 			for i := range n {
 				p.Go(func() { add(i) })
 			}
 			p.Wait()
 		})},
-		{"pond Go", tasks, counting(func(n int, add func(int)) {
-			p := pond.NewPool(workers)
-			for i := range n {
-				if err := p.Go(func() { add(i) }); err != nil {
-					panic(err)
-				}
-			}
-			p.StopAndWait()
-		})},
-		{"ants Submit", tasks / 4, counting(antsTasks)},
+		{"pond Go", tasks, counting(pondTasks())},
+		{pondQueuedName, tasks, counting(pondTasks(pond.WithQueueSize(buffer)))},
+		{"ants Submit", tasks, counting(antsTasks)},
 	}}
 }
 
@@ -143,6 +149,18 @@ func errgroupTasks(n int, add func(int)) {
 	}
 }
 
+func pondTasks(options ...pond.Option) func(n int, add func(int)) {
+	return func(n int, add func(int)) {
+		p := pond.NewPool(workers, options...)
+		for i := range n {
+			if err := p.Go(func() { add(i) }); err != nil {
+				panic(err)
+			}
+		}
+		p.StopAndWait()
+	}
+}
+
 func antsTasks(n int, add func(int)) {
 	p := must(ants.NewPool(workers))
 	defer p.Release()
@@ -173,13 +191,17 @@ func resultTasks() group {
 		}
 	}
 	return group{"A million tiny tasks with results, each awaited", []contender{
-		{"async.Submit", tasks, asyncPool},
-		{"async.Submit, again (A/A control)", tasks, asyncPool},
-		{"async.Go in a scope", tasks / 2, scopeResults},
-		{"a goroutine and a channel each", tasks / 2, goroutineResults},
-		{"channel workers, a channel each", tasks, channelResults},
-		{"pond ResultPool.Submit", tasks, pondResults},
-		{limited("conc ResultPool", " (results as a slice)"), tasks / 4, func(n int) {
+		{submitName, tasks, asyncPool},
+		{submitName + again, tasks, asyncPool},
+		{"async.Go in a scope", tasks, scopeResults},
+		{"a goroutine and a channel each", tasks, goroutineResults},
+		{channelResultsName, tasks, channelResults},
+		{"pond ResultPool.Submit", tasks, pondResults()},
+		{pondQueuedResultsName, tasks, pondResults(pond.WithQueueSize(buffer))},
+		{"pond ResultPool, a group", tasks, pondGroup},
+		{"ants, results in a slice", tasks, antsResults},
+		{limited("errgroup", ", results in a slice"), tasks, errgroupMap},
+		{limited("conc ResultPool", " (results as a slice)"), tasks, func(n int) {
 			p := pool.NewWithResults[int]().WithMaxGoroutines(workers)
 			for i := range n {
 				p.Go(func() int { return i })
@@ -251,16 +273,52 @@ func sumChannels(results []chan int) {
 	check(sum, sumTo(len(results)))
 }
 
-func pondResults(n int) {
+func pondResults(options ...pond.Option) func(int) {
+	return func(n int) {
+		p := pond.NewResultPool[int](workers, options...)
+		results := make([]pond.ResultTask[int], n)
+		for i := range n {
+			results[i] = p.Submit(func() int { return i })
+		}
+		sum := 0
+		for _, r := range results {
+			sum += must(r.Wait())
+		}
+		check(sum, sumTo(n))
+		p.StopAndWait()
+	}
+}
+
+// pondGroup awaits all results at once, as pond's documentation does it for a batch.
+func pondGroup(n int) {
 	p := pond.NewResultPool[int](workers)
-	results := make([]pond.ResultTask[int], n)
+	g := p.NewGroup()
 	for i := range n {
-		results[i] = p.Submit(func() int { return i })
+		g.Submit(func() int { return i })
 	}
 	sum := 0
-	for _, r := range results {
-		sum += must(r.Wait())
+	for _, v := range must(g.Wait()) {
+		sum += v
 	}
 	check(sum, sumTo(n))
 	p.StopAndWait()
+}
+
+func antsResults(n int) {
+	p := must(ants.NewPool(workers))
+	defer p.Release()
+	results := make([]int, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Add(1)
+		if err := p.Submit(func() { results[i] = i; wg.Done() }); err != nil {
+			panic(err)
+		}
+	}
+	wg.Wait()
+	sum := 0
+	for _, v := range results {
+		sum += v
+	}
+	check(sum, sumTo(n))
 }
