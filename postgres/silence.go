@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"syscall"
@@ -51,11 +52,24 @@ func (s *Store) attempt(ctx context.Context, pool *pgxpool.Pool, do func(ctx con
 		given = nil
 		abandon(conn)
 		s.lose(began)
+		err = notCancelled(ctx, err)
 	case ctx.Err() != nil && conn.Conn().IsClosed():
 		given = nil
 		abandon(conn) // its caller cut it off, which says little about the server
 	}
 	return err
+}
+
+// errSilent is why a call was cut off by its store.
+var errSilent = errors.New("the server does not answer")
+
+// notCancelled gives the error of a call that was cut off although its caller waits: it must not look like the caller's own doing.
+func notCancelled(caller context.Context, err error) error {
+	var unknown *unknownError
+	if caller.Err() != nil || !errors.Is(err, context.Canceled) || errors.As(err, &unknown) {
+		return err
+	}
+	return fmt.Errorf("%w: %s", errSilent, err) //nolint:errorlint // on purpose: it is not to be found in the chain
 }
 
 // until gives the context of a call that may be cut off at any time, since it changes nothing that could not be changed again: it

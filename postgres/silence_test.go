@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
@@ -224,5 +226,30 @@ func TestOnlyAServerThatDoesNotAnswerIsSilent(t *testing.T) {
 	proxy.Release()
 	if !silent(t.Context(), &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}) {
 		t.Error("a machine on which no server runs is said to answer")
+	}
+}
+
+func TestACallThatTheStoreCutsOffIsNotItsCallersDoing(t *testing.T) {
+	t.Parallel()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	cut := fmt.Errorf("read: %w", context.Canceled)
+	for name, c := range map[string]struct {
+		caller context.Context
+		err    error
+		want   error
+	}{
+		"the caller waits":       {t.Context(), cut, godwit.ErrUnavailable},
+		"during the commit":      {t.Context(), &unknownError{cut}, godwit.ErrOutcomeUnknown},
+		"the caller has left":    {gone, cut, context.Canceled},
+		"another error of pgx's": {t.Context(), errors.New("broken pipe"), godwit.ErrUnavailable},
+	} {
+		got := toError(notCancelled(c.caller, c.err))
+		if !errors.Is(got, c.want) {
+			t.Errorf("%s: %v, and should be %v", name, got, c.want)
+		}
+		if c.caller.Err() == nil && c.want == godwit.ErrUnavailable && errors.Is(got, context.Canceled) {
+			t.Errorf("%s: %v is said to be cancelled", name, got)
+		}
 	}
 }

@@ -16,18 +16,6 @@ import (
 	"github.com/godwit-go/godwit/internal/pgtest"
 )
 
-// What the store cannot live with yet is left out of the rounds. Each is to be turned on with its mend.
-const (
-	// withHangingHost lets the primary hang, with its connections, when its standby is promoted: a call that pings an idle connection to
-	// it waits for ever.
-	withHangingHost = false
-	// withStopsAmidTransactions stops workers also while they are in a transaction: what that has locked holds up the rescue of every
-	// other worker.
-	withStopsAmidTransactions = false
-	// withNamesAstray lets the one name of a URL with one host lead to a standby for a while: a store does not leave it again.
-	withNamesAstray = false
-)
-
 // ways are what is done to a cluster, with how often of some hundred times; those that are brief are in the shortest run.
 var ways = []struct {
 	name   string
@@ -54,14 +42,7 @@ var ways = []struct {
 	{"switch", 4, false, (*machines).switchOver},
 	{"promote", 6, true, (*machines).promote},
 	{"kill and promote", 3, false, (*machines).killAmidFailover},
-	{"hang", hangs(4), false, (*machines).hang},
-}
-
-func hangs(weight int) int {
-	if withHangingHost {
-		return weight
-	}
-	return 0
+	{"hang", 4, false, (*machines).hang},
 }
 
 // planMachines draws n rounds, or more: each way once, in a short run those that are brief, and then by weight.
@@ -130,40 +111,11 @@ func (m *machines) killAtPoint() {
 func (m *machines) freezeOne() {
 	i := 1 + m.c.draw(workersOf)
 	s := m.processes[i]
-	m.stopQuietly(i, s)
+	s.signal(syscall.SIGSTOP)
 	m.c.write(crash.Event{Kind: crash.Fault, Life: s.life, Point: "SIGSTOP past the lease"})
 	m.awaitRescued(s)
 	s.signal(syscall.SIGCONT)
 	m.says(i, s, flowLines)
-}
-
-// stopQuietly stops a process, and not amid a transaction unless it may be.
-func (m *machines) stopQuietly(i int, s *server) {
-	for {
-		s.signal(syscall.SIGSTOP)
-		if withStopsAmidTransactions || !m.isAmid(i) {
-			return
-		}
-		s.signal(syscall.SIGCONT)
-		m.says(i, s, 1+m.c.draw(5))
-	}
-}
-
-// isAmid reports whether a process that is stopped has left a transaction open, when what it had sent is done.
-func (m *machines) isAmid(i int) bool {
-	m.c.t.Helper()
-	const sql = `SELECT coalesce(max(CASE WHEN state LIKE 'idle in transaction%' THEN 2 WHEN state = 'active' THEN 1 END), 0)
-		FROM pg_stat_activity WHERE application_name = $1`
-	for limit := time.Now().Add(awaitMax); time.Now().Before(limit); pause(m.c.t.Context(), 10*time.Millisecond) {
-		state, err := ask[int](m, sql, appName(i))
-		m.must(err)
-		if state != 1 {
-			return state == 2
-		}
-	}
-	m.tellStall()
-	m.c.t.Fatal("what a stopped process had sent is not done")
-	return false
 }
 
 // replaceOne ends a process in good order and starts another one in its place, as an upgrade does.
@@ -318,10 +270,8 @@ func (m *machines) leadAstray() {
 		p.Lead(t, there)
 		p.Cut()
 	}
-	if withNamesAstray {
-		m.name.Lead(t, there)
-		m.name.Cut()
-	}
+	m.name.Lead(t, there)
+	m.name.Cut()
 	pause(t.Context(), lease/4+time.Duration(m.c.draw(int(lease))))
 	for i, p := range m.hosts {
 		p.Lead(t, m.leads[i].URL("postgres"))
