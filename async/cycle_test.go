@@ -218,7 +218,8 @@ func TestKnots(t *testing.T) {
 			}
 			var cycles []byte
 			circle(t, ctx, s, names, pauses, func(ctx context.Context, name byte, f func(byte) *Future[int]) error {
-				kind, err := byte(0), error(nil)
+				var kind byte
+				var err error
 				var fs []*Future[int]
 				for _, rule := range []byte(waits) {
 					switch {

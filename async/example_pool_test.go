@@ -133,24 +133,24 @@ func ExampleSubscription_Missed() {
 // Unordered results come as they are ready, here with the slow one last.
 func ExampleMapConfig_unordered() {
 	slow := make(chan struct{})
+	wait := func(_ context.Context, i int) (int, error) {
+		if i == 0 {
+			<-slow
+		}
+		return i, nil
+	}
 	given := 0
-	for v := range async.Map(context.Background(), slices.Values([]int{0, 1, 2, 3}), async.MapConfig{Concurrency: 2, Unordered: true},
-		func(_ context.Context, i int) (int, error) {
-			if i == 0 {
-				<-slow
-			}
-			return i, nil
-		}) {
-		fmt.Println(v)
+	for v, err := range async.Map(context.Background(), slices.Values([]int{0, 1, 2, 3}), async.MapConfig{Concurrency: 2, Unordered: true}, wait) {
+		fmt.Println(v, err)
 		if given++; given == 3 {
 			close(slow)
 		}
 	}
 	// Output:
-	// 1
-	// 2
-	// 3
-	// 0
+	// 1 <nil>
+	// 2 <nil>
+	// 3 <nil>
+	// 0 <nil>
 }
 
 // To leave the loop ends the work: the input is read no further and the calls that run are cancelled.

@@ -217,12 +217,6 @@ func asyncioSyncRows3(ctx context.Context, s *async.Scope, m model) error {
 		stack = stack[:len(stack)-1]
 		use(last, stack)
 	}
-	//: StreamReader, StreamWriter | standard library
-	{
-		var dialer net.Dialer
-		conn, err := dialer.DialContext(ctx, "tcp", "example.com:80")
-		use(conn, err)
-	}
 	return nil
 }
 
@@ -230,6 +224,12 @@ func asyncioSyncRows3(ctx context.Context, s *async.Scope, m model) error {
 func asyncioSyncRows4(ctx context.Context, s *async.Scope, m model) error {
 	f, g, fs := m.f, m.g, m.fs
 	use(f, g, fs)
+	//: StreamReader, StreamWriter | standard library
+	{
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", "example.com:80")
+		use(conn, err)
+	}
 	//: start_server(handler) | standard library; a goroutine for each connection
 	{
 		var config net.ListenConfig
