@@ -40,7 +40,7 @@ const (
 	KeepFailedDefault    = 7 * 24 * time.Hour
 	KeepMax              = 10 * 365 * 24 * time.Hour
 	DelayMax             = 10 * 365 * 24 * time.Hour
-	ExpiredMin           = time.Hour // shortest time for which a pruned id answers expired
+	ExpiredMin           = time.Hour   // shortest time for which a pruned id answers expired
 	PinnedPause          = time.Minute // for which a job past its time is kept on while it is pinned
 	IdempotencyDefault   = 24 * time.Hour
 	LeaseDefault         = 12 * time.Second

@@ -108,7 +108,7 @@ func TestBatchesInAllPieces(t *testing.T) {
 	b := setup(t, httpapi.Config{})
 	var batch strings.Builder
 	for i := range 40 {
-		batch.WriteString(strings.Repeat("\n", i%3) + lineOf(2+i*131)[:24+i*131] + "}" + []string{"\n", "\r\n", " \n"}[i%3])
+		batch.WriteString(strings.Repeat("\n", i%3) + lineOf(2 + i*131)[:24+i*131] + "}" + []string{"\n", "\r\n", " \n"}[i%3])
 	}
 	whole := strings.TrimSpace(batch.String())
 	for name, pieces := range map[string]func(io.Reader) io.Reader{

@@ -31,12 +31,13 @@ func asParameter(err error) error {
 		return err
 	}
 	named := *e
-	switch said, _, _ := strings.Cut(e.Message, `"`); { // what is quoted is the caller's own
-	case e.Field == "tags":
+	said, _, _ := strings.Cut(e.Message, `"`) // what is quoted is the caller's own
+	switch e.Field {
+	case "tags":
 		named.Field = "tag"
-	case e.Field == "idempotency_key":
+	case "idempotency_key":
 		named.Field = headerIdempotencyKey
-	case e.Field == "idempotency_for":
+	case "idempotency_for":
 		named.Message = strings.ReplaceAll(said, "idempotency_key", headerIdempotencyKey) + e.Message[len(said):]
 	default:
 		return err

@@ -216,7 +216,9 @@ func (c *claiming) into() []any {
 	w := &c.row
 	if w.dest == nil {
 		w.dest = []any{
-			&w.one, &c.leaseUntil, &c.heads, idInto{&w.id}, &w.lane, &w.runAt, &w.deadline, &w.run, &w.attempt, &w.crashes, &w.releases, &w.retries,
+			&w.one, &c.leaseUntil, &c.heads,
+			idInto{&w.id},
+			&w.lane, &w.runAt, &w.deadline, &w.run, &w.attempt, &w.crashes, &w.releases, &w.retries,
 			&w.priority, &w.maxAttempts, &w.maxCrashes, &w.timeout, &w.keepSucceeded, &w.keepFailed, &w.createdAt, &w.extra, &w.encoding, &w.args,
 		}
 		w.dest = append(append(w.dest, w.failure.dest()...), &w.progressAt, &w.progressDone, &w.progressTotal, &w.message)

@@ -15,7 +15,7 @@ import (
 // What a handler does in its own transaction, and that it is done, count together or not at all.
 func ExampleStore_SettleTx() {
 	type transfer struct{ From, To, Cents int }
-	var transfers = godwit.NewTask[transfer, int]("transfer", godwit.Policy{})
+	transfers := godwit.NewTask[transfer, int]("transfer", godwit.Policy{})
 
 	setUp := func(client *godwit.Client, store *postgres.Store, pool *pgxpool.Pool) {
 		// region:settletx
