@@ -281,7 +281,9 @@ func (p *Postgres) readFeeders(ctx context.Context, conn *pgx.Conn) error {
 func (p *Postgres) readAhead(ctx context.Context, conn *pgx.Conn) error {
 	table := pgx.Identifier{p.Schema, "sessions"}.Sanitize()
 	var may bool
-	if err := conn.QueryRow(ctx, "SELECT coalesce(has_table_privilege(to_regclass($1), 'SELECT'), false) AND coalesce(has_schema_privilege(to_regnamespace(quote_ident($2)), 'USAGE'), false)",
+	// to_regclass fails where the schema may not be used, so that is asked first.
+	if err := conn.QueryRow(ctx, "SELECT CASE WHEN coalesce(has_schema_privilege(to_regnamespace(quote_ident($2)), 'USAGE'), false)"+
+		" THEN coalesce(has_table_privilege(to_regclass($1), 'SELECT'), false) ELSE false END",
 		table, p.Schema).Scan(&may); err != nil || !may {
 		return err
 	}
