@@ -101,6 +101,9 @@ func (h *harness) inPlace(ctx context.Context, c contender, s scenario, do func(
 		return out, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(spec.Dir)) }()
+	if h.options.profile != "" && c.Program != "node" {
+		spec.Profile = filepath.Join(h.options.profile, fmt.Sprintf("%s-%s-%d.pprof", c.Name, s.name, h.made))
+	}
 	if c.Server != "" {
 		server, err := h.serve(ctx, c.Server, spec.Dir)
 		if err != nil {

@@ -37,6 +37,7 @@ type options struct {
 	render    string
 	compare   bool
 	tolerance float64
+	profile   string
 }
 
 func main() {
@@ -53,6 +54,7 @@ func main() {
 	flag.StringVar(&o.render, "render", "", "make report and plots anew from this JSON, and measure nothing")
 	flag.BoolVar(&o.compare, "compare", false, "measure Godwit alone and fail if it is slower than in the newest report in -out")
 	flag.Float64Var(&o.tolerance, "tolerance", 0.15, "with -compare: the share by which a median may be worse; the spread of the control counts where it is more")
+	flag.StringVar(&o.profile, "profile", "", "a folder for a CPU profile of each measurement of a Go contender; profiling costs some of what is measured")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
