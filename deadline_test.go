@@ -23,7 +23,7 @@ func TestARunWhoseDeadlineHasPassedWhenItIsClaimedIsEnded(t *testing.T) {
 		r := &run{w: w, job: &Job{Deadline: now.Add(-time.Second)}}
 		r.prepare()
 		<-r.ctx.Done()
-		if cause := context.Cause(r.ctx); cause != errDeadline { //nolint:errorlint // it is the very value
+		if cause := context.Cause(r.ctx); cause != errDeadline {
 			t.Fatalf("the cause is %v", cause)
 		}
 		r.cancel(nil)

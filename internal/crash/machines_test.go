@@ -106,11 +106,11 @@ func appName(i int) string { return fmt.Sprintf("godwit machine %d", i) }
 func (m *machines) begin(i int, o victim.Orders) *server {
 	m.c.t.Helper()
 	o.Machines = true
-	args := []string{"worker", "--db", m.c.url, "--queues", "default=8,"+victim.PausedQueue+"=2", "--grace", "200ms"}
+	args := []string{"worker", "--db", m.c.url, "--queues", "default=8," + victim.PausedQueue + "=2", "--grace", "200ms"}
 	conns := 4
 	switch i {
 	case 0:
-		args = []string{"serve", "--db", m.c.url, "--listen", "127.0.0.1:0", "--queues", "default=2,"+victim.PausedQueue+"=2", "--grace", "200ms"}
+		args = []string{"serve", "--db", m.c.url, "--listen", "127.0.0.1:0", "--queues", "default=2," + victim.PausedQueue + "=2", "--grace", "200ms"}
 	case smallPool:
 		conns = smallConns
 	case byName:
