@@ -23,14 +23,19 @@ const notification = 'A'
 // messages cuts what a server sends into its messages: a type of one byte, and a length of four that counts itself. It is for one
 // goroutine.
 type messages struct {
-	head []byte // of a message that has not come whole
-	left int    // bytes of the message that are still to come
-	drop bool   // ... and are to be dropped
+	begun bool   // a message has come
+	head  []byte // of a message that has not come whole
+	left  int    // bytes of the message that are still to come
+	drop  bool   // ... and are to be dropped
 }
 
 // without gives a chunk without the notifications in it, if they are to be dropped, and counts them. The beginning of a message whose
 // type and length have not come whole is kept for the next chunk.
 func (m *messages) without(chunk []byte, deaf bool) (rest []byte, dropped int) {
+	if !m.begun && len(chunk) == 1 && (chunk[0] == 'N' || chunk[0] == 'S') {
+		return chunk, 0 // the answer to whoever asks whether the server speaks TLS, which is no message
+	}
+	m.begun = true
 	for len(chunk) > 0 {
 		if m.left > 0 {
 			n := min(m.left, len(chunk))
