@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -159,19 +158,8 @@ func TestAPoolThatIsUsedUpEndsNoLease(t *testing.T) {
 
 func TestAPromotedStandbyIsFollowed(t *testing.T) {
 	t.Parallel()
-	primary := pgtest.Start(t, pgtest.Config{})
-	database := primary.Database(t)
-	standby := primary.Standby(t)
-	u, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	second, err := url.Parse(standby.URL("x"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Host += "," + second.Host
-	b := setupOn(t, Config{URL: u.String()})
+	primary, standby, both := pair(t, pgtest.Config{})
+	b := setupOn(t, Config{URL: both})
 	id := b.submit(newJob())
 	primary.Stop(t, pgtest.Immediate)
 	standby.Promote(t)

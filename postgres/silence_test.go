@@ -19,9 +19,9 @@ import (
 )
 
 // pair is a primary with a synchronous standby, and a URL that names both.
-func pair(t *testing.T) (primary, standby *pgtest.Server, both string) {
+func pair(t *testing.T, c pgtest.Config) (primary, standby *pgtest.Server, both string) {
 	t.Helper()
-	primary = pgtest.Start(t, pgtest.Config{Unsynced: true})
+	primary = pgtest.Start(t, c)
 	database := primary.Database(t)
 	standby = primary.Standby(t)
 	u, err := url.Parse(database)
@@ -109,7 +109,7 @@ func (f *fleet) newest(ctx context.Context, n int) *godwit.Promise[int] {
 
 func TestAFailoverFromAServerThatHangsTakesSeconds(t *testing.T) {
 	t.Parallel()
-	primary, standby, both := pair(t)
+	primary, standby, both := pair(t, pgtest.Config{Unsynced: true})
 	b := setupOn(t, Config{URL: both})
 	f := newFleet(b, Config{URL: both})
 	f.newest(t.Context(), 100)

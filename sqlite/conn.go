@@ -100,7 +100,7 @@ func (c *conn) many(m *multi, n int, bind func(s *zs.Stmt, p, i int) int, got fu
 	return nil
 }
 
-// manyIDs runs m over ids, one parameter each. first binds parameters that come before, and returns the next one.
+// manyIDs runs m over ids, one parameter each.
 func (c *conn) manyIDs(m *multi, ids []godwit.ID, got func(s *row) error) error {
 	return c.many(m, len(ids), func(s *zs.Stmt, p, i int) int {
 		s.BindBytes(p, ids[i][:])
