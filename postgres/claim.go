@@ -23,7 +23,7 @@ func (s *Store) Claim(ctx context.Context, r godwit.ClaimRequest) (godwit.ClaimA
 		if err != nil {
 			return err
 		}
-		u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes}, s, c.now)
+		u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes.Load()}, s, c.now)
 		if answer, err = c.answer(u); err != nil {
 			return &unknownError{err} // the jobs are claimed; the next heartbeat tells of them
 		}

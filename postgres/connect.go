@@ -88,7 +88,7 @@ func (s *Store) greet(ctx context.Context, conn *pgx.Conn) error {
 	if !s.opened.Load() {
 		return nil
 	}
-	return s.clock.measure(ctx, pgxLink{conn, s.schema}) // it may lead to another server than the last one did
+	return s.look(ctx, pgxLink{conn, s.schema})
 }
 
 // greetServer is greet where no pooler is known of.

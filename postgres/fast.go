@@ -146,7 +146,7 @@ func (s *Store) plain(jobs []godwit.NewJob) bool {
 	for i := range jobs {
 		n := &jobs[i]
 		if !n.Parent.Job.IsZero() || n.ChildName != "" || n.Idempotency.Key != "" || n.Unique.Key != "" || !n.Deadline.IsZero() ||
-			s.lanes.named(laneName{n.Queue, n.Task, n.Version}) == nil {
+			s.lanes.Load().named(laneName{n.Queue, n.Task, n.Version}) == nil {
 			return false
 		}
 	}
@@ -155,7 +155,7 @@ func (s *Store) plain(jobs []godwit.NewJob) bool {
 
 // submitPlain makes jobs that are new and have no keys.
 func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godwit.NewJob) ([]godwit.Event, error) {
-	u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes}, s, s.clock.now())
+	u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes.Load()}, s, s.clock.now())
 	made := make([]*job, len(jobs))
 	for i := range jobs {
 		made[i] = &job{id: jobs[i].ID}
@@ -244,7 +244,7 @@ func (s *Store) settleSucceeded(ctx context.Context, conn *pgxpool.Conn, items [
 		ids[i], sessions[i], runs[i] = uuid(items[i].Job), uuid(items[i].Session), items[i].Run
 		encodings[i], results[i] = items[i].Result.Encoding, blob(items[i].Result.Data)
 	}
-	u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes}, s, s.clock.now())
+	u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes.Load()}, s, s.clock.now())
 	var ended []*job
 	err := s.atOnce(ctx, conn,
 		do("SELECT "+byIndex),

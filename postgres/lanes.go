@@ -15,7 +15,8 @@ type laneName struct {
 }
 
 // laneCache remembers what the numbers of lanes stand for. Lanes are made in transactions of their own and never removed, so an
-// entry is true for good.
+// entry is true for as long as the server is. A server that took another one's place may have lost the newest lanes, and given their
+// numbers to others since: whatever connects anew looks at the cache again (see [Store.recallLanes]).
 type laneCache struct {
 	mu     sync.RWMutex
 	byID   map[int32]*lane    // guarded by mu
@@ -57,10 +58,36 @@ func (k *laneCache) refresh(ctx context.Context, l link) error {
 	}))
 }
 
+// within reports whether every lane of k is one of other's too, by the same number.
+func (k *laneCache) within(other *laneCache) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	for id, l := range k.byID {
+		if o := other.get(id); o == nil || *o != *l {
+			return false
+		}
+	}
+	return true
+}
+
+// recallLanes reads the lanes anew, and forgets those that it knew when one of them is not there any more. A unit takes the cache when
+// it has its connection, which was looked at by then.
+func (s *Store) recallLanes(ctx context.Context, l link) error {
+	known, now := s.lanes.Load(), newLaneCache()
+	if err := now.refresh(ctx, l); err != nil {
+		return err
+	}
+	if !known.within(now) {
+		s.lanes.CompareAndSwap(known, now)
+	}
+	return nil
+}
+
 // makeLane gives the lane of a name, a new one if need be. It works in a transaction of its own, whatever becomes of the call that
 // asks: a lane without jobs does no harm, and its number stays true.
 func (s *Store) makeLane(ctx context.Context, n laneName) (*lane, error) {
-	if l := s.lanes.named(n); l != nil {
+	lanes := s.lanes.Load()
+	if l := lanes.named(n); l != nil {
 		return l, nil
 	}
 	l := &lane{queue: n.queue, task: n.task, version: n.version}
@@ -72,7 +99,7 @@ func (s *Store) makeLane(ctx context.Context, n laneName) (*lane, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a lane: %w", err)
 	}
-	s.lanes.put(l)
+	lanes.put(l)
 	return l, nil
 }
 

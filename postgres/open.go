@@ -36,9 +36,10 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	}
 	s := &Store{
 		cfg: config, schema: schemaOf(config.Schema), claimsKey: claimsKey(config.Schema),
-		clock: &clock{read: config.Now}, lanes: newLaneCache(), ended: make(chan struct{}),
+		clock: &clock{read: config.Now}, ended: make(chan struct{}),
 		name: rand.Text(), channel: channelOf(config.Schema),
 	}
+	s.lanes.Store(newLaneCache())
 	s.pool, s.teller, s.listener = pooledLink{s}, newTeller(s), &listener{s: s}
 	s.pooled.Store(config.Pooler)
 	if s.conns, err = s.newPool(ctx, config.Conns, 0); err != nil {
@@ -87,11 +88,8 @@ func (s *Store) prepare(ctx context.Context) error {
 		return err
 	}
 	link := pgxLink{conn, s.schema}
-	if err := s.lanes.refresh(ctx, link); err != nil {
-		return err
-	}
 	s.opened.Store(true)
-	return s.clock.measure(ctx, link)
+	return s.look(ctx, link)
 }
 
 func checkServer(ctx context.Context, conn *pgx.Conn) error {
@@ -110,7 +108,17 @@ func checkServer(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// keepTime reads the server's clock now and then. When the server is not there, time goes on by itself.
+// look reads what the store keeps of a server: its lanes and its clock. Each new connection is looked at, since it may lead to another
+// server than the last one did.
+func (s *Store) look(ctx context.Context, l link) error {
+	if err := s.recallLanes(ctx, l); err != nil {
+		return err
+	}
+	return s.clock.measure(ctx, l)
+}
+
+// keepTime looks at the server now and then: its clock drifts, and behind a pooler another one may have taken its place. When the
+// server is not there, time goes on by itself.
 func (s *Store) keepTime(ctx context.Context) {
 	defer close(s.ended)
 	ticker := time.NewTicker(timeInterval)
@@ -132,7 +140,7 @@ func (s *Store) readTime(ctx context.Context) {
 	_ = s.attempt(ctx, s.reserved, func(work context.Context, conn *pgxpool.Conn) error {
 		work, stop := until(ctx, work)
 		defer stop()
-		return s.clock.measure(work, pgxLink{conn, s.schema})
+		return s.look(work, pgxLink{conn, s.schema})
 	})
 }
 

@@ -53,7 +53,7 @@ func snapshot[T any](ctx context.Context, s *Store, conn *pgxpool.Conn, op func(
 		return nothing, &unreachedError{err}
 	}
 	answer, err := op(&reader{
-		source: source{ctx: ctx, l: pgxLink{tx, s.schema}, lanes: s.lanes}, held: map[*lane]godwit.Held{},
+		source: source{ctx: ctx, l: pgxLink{tx, s.schema}, lanes: s.lanes.Load()}, held: map[*lane]godwit.Held{},
 	})
 	if end := tx.Rollback(ctx); err == nil {
 		err = end

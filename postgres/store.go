@@ -22,7 +22,7 @@ type Store struct {
 	schema    schema
 	claimsKey int64
 	clock     *clock
-	lanes     *laneCache
+	lanes     atomic.Pointer[laneCache]
 
 	pool     pooledLink    // over conns
 	conns    *pgxpool.Pool // for everything but the leases

@@ -65,7 +65,7 @@ func transact[T any](ctx context.Context, s *Store, conn *pgxpool.Conn, level pg
 	if err != nil {
 		return nothing, nil, &unreachedError{err}
 	}
-	u := newUnit(source{ctx: ctx, l: pgxLink{tx, s.schema}, lanes: s.lanes}, s, s.clock.now())
+	u := newUnit(source{ctx: ctx, l: pgxLink{tx, s.schema}, lanes: s.lanes.Load()}, s, s.clock.now())
 	answer, err := perform(u, exclusive, op)
 	if err == nil && !u.refused {
 		err = u.flush()

@@ -138,7 +138,7 @@ func saved[T any](ctx context.Context, s *Store, l link, op func(u *unit) (T, er
 	if err := l.run(ctx, do("SAVEPOINT godwit_tx")); err != nil {
 		return nothing, err
 	}
-	u := newUnit(source{ctx: ctx, l: l, lanes: s.lanes}, s, s.clock.now())
+	u := newUnit(source{ctx: ctx, l: l, lanes: s.lanes.Load()}, s, s.clock.now())
 	answer, err := op(u)
 	if err == nil && !u.refused {
 		err = u.flush()

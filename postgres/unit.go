@@ -185,7 +185,7 @@ func (u *unit) laneOf(n laneName) (*lane, error) {
 		" ON CONFLICT (queue, task, version) DO UPDATE SET version = excluded.version RETURNING id"
 	err := u.l.run(u.ctx, ask(sql, func(r scanner) error { return r.Scan(&l.id) }, n.queue, n.task, n.version))
 	u.newLanes[n] = l
-	u.commits = append(u.commits, func() { u.store.lanes.put(l) })
+	u.commits = append(u.commits, func() { u.lanes.put(l) })
 	return l, err
 }
 
