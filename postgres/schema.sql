@@ -66,6 +66,9 @@ CREATE TABLE godwit.serves (
 
 CREATE INDEX serves_queue ON godwit.serves (queue);
 
+-- Tables out of which prune takes thousands of rows a second are vacuumed when a twentieth of them is dead: a fifth, as the server has
+-- it, would be hundreds of thousands of rows at once.
+
 -- What a job is. Written once; only a retry with other arguments touches it again (arguments, lane, fingerprint).
 CREATE TABLE godwit.jobs (
   id             uuid PRIMARY KEY,
@@ -81,7 +84,7 @@ CREATE TABLE godwit.jobs (
   encoding       text NOT NULL,
   extra          text, -- JSON of what few jobs have: tags, headers, keys, parent, child name, depth; NULL: nothing
   args           bytea NOT NULL
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 10000);
 
 -- Where an unfinished job stands. session is the worker that runs it or keeps its waiting goroutine.
 CREATE TABLE godwit.places (
@@ -146,7 +149,7 @@ CREATE TABLE godwit.finished (
   encoding            text NOT NULL,
   result              bytea NOT NULL,
   CHECK ((state = 5) = (code IS NULL))
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 10000);
 
 -- The dead letters, for listing them: few among many.
 CREATE INDEX finished_unhappy ON godwit.finished (state, id) WHERE state <> 5;
@@ -157,7 +160,7 @@ CREATE INDEX finished_over ON godwit.finished (keep_until, id);
 CREATE TABLE godwit.pruned (
   id    uuid PRIMARY KEY,
   until bigint NOT NULL
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 10000);
 
 CREATE INDEX pruned_over ON godwit.pruned (until, id);
 

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/godwit-go/godwit"
@@ -16,8 +17,8 @@ import (
 
 // A server that hangs (its machine is frozen, its disk does not answer, the network swallows everything) ends no connection: whoever
 // waits for its answer would wait until CallTimeout, longer than a lease lasts. So connections that have been idle are tried
-// before use, calls that take long look whether the server still answers, and when it does not every connection to it is given up:
-// the next ones look for the host that takes writes.
+// before use, calls that take long look whether the server still answers and still knows of them, and when it does not every
+// connection to it is given up: the next ones look for the host that takes writes.
 const (
 	idleMax      = time.Second     // a connection that was idle for longer is tried before it is used
 	pingTimeout  = time.Second     // for that
@@ -43,7 +44,7 @@ func (s *Store) attempt(ctx context.Context, pool *pgxpool.Pool, do func(ctx con
 	began := time.Now()
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.CallTimeout)
 	defer cancel()
-	watch := watched(work, conn, cancel)
+	watch := s.watched(work, conn.Conn(), cancel)
 	err = do(work, conn)
 	watch.stop()
 	switch {
@@ -69,7 +70,11 @@ func notCancelled(caller context.Context, err error) error {
 	if caller.Err() != nil || !errors.Is(err, context.Canceled) || errors.As(err, &unknown) {
 		return err
 	}
-	return fmt.Errorf("%w: %s", errSilent, err) //nolint:errorlint // on purpose: it is not to be found in the chain
+	silence := fmt.Errorf("%w: %s", errSilent, err) //nolint:errorlint // on purpose: it is not to be found in the chain
+	if lost(err) {
+		return &unreachedError{silence}
+	}
+	return silence
 }
 
 // until gives the context of a call that may be cut off at any time, since it changes nothing that could not be changed again: it
@@ -155,15 +160,14 @@ type watch struct {
 	pause time.Duration
 }
 
-// watched begins to watch a call on a connection, and calls cut when the server does not answer. It looks at the host of that very
-// connection: that there is another one that answers is no comfort to the call.
-func watched(ctx context.Context, conn *pgxpool.Conn, cut func()) *watch {
+// watched begins to watch a call on a connection, and calls cut when nobody will answer it.
+func (s *Store) watched(ctx context.Context, conn *pgx.Conn, cut func()) *watch {
 	w := &watch{pause: patience}
-	peer := conn.Conn().PgConn().Conn().RemoteAddr()
+	call := callOf(conn, s.pooled.Load())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.timer = time.AfterFunc(w.pause, func() {
-		if silent(ctx, peer) {
+		if call.silent(ctx) || call.unknown(ctx) {
 			cut()
 			return
 		}
@@ -187,11 +191,27 @@ func (w *watch) stop() {
 // sslRequest asks a server whether it speaks TLS, which it answers with one byte before it looks at anything else.
 var sslRequest = []byte{0, 0, 0, 8, 4, 210, 22, 47}
 
-// silent reports whether nothing at an address answers, be it that nobody is there.
-func silent(ctx context.Context, at net.Addr) bool {
+// watchedCall is what the watch over a call has to know of its connection, which belongs to the call.
+type watchedCall struct {
+	peer   net.Addr
+	config *pgx.ConnConfig
+	pid    uint32 // of the server's process that works for the call; 0: a pooler gave another one
+}
+
+func callOf(conn *pgx.Conn, pooled bool) watchedCall {
+	c := watchedCall{peer: conn.PgConn().Conn().RemoteAddr(), config: conn.Config()}
+	if !pooled {
+		c.pid = conn.PgConn().PID()
+	}
+	return c
+}
+
+// silent reports whether nothing answers at the address of the call, be it that nobody is there. It looks at the host of that very
+// connection: that there is another one that answers is no comfort to the call.
+func (c *watchedCall) silent(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, at.Network(), at.String())
+	conn, err := new(net.Dialer).DialContext(ctx, c.peer.Network(), c.peer.String())
 	if err == nil {
 		defer func() { _ = conn.Close() }() // it was asked what it was to be asked
 		deadline, _ := ctx.Deadline()
@@ -204,6 +224,24 @@ func silent(ctx context.Context, at net.Addr) bool {
 	}
 	var failed net.Error
 	return errors.As(err, &failed) && failed.Timeout() || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH)
+}
+
+// unknown reports whether the server that takes writes now knows nothing of the call: its address was given to another server (a proxy
+// or an address that moves), and the one that had the call hangs. Where that cannot be found out the call is left to itself.
+func (c *watchedCall) unknown(ctx context.Context) bool {
+	if c.pid == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(ctx, c.config)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close(ctx) }() // it was asked what it was to be asked
+	known := true
+	err = conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = $1)", int64(c.pid)).Scan(&known)
+	return err == nil && !known
 }
 
 // pooledLink carries statements over whatever connection is free, each statement or batch in a transaction of its own. It is cut off

@@ -214,20 +214,52 @@ func TestOnlyAServerThatDoesNotAnswerIsSilent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	peer := conn.Conn().PgConn().Conn().RemoteAddr()
+	call := callOf(conn.Conn(), false)
+	for range 3 {
+		if call.unknown(t.Context()) {
+			t.Error("a server is said not to know its own process")
+		}
+	}
 	release(conn)
-	for tries := 1; silent(t.Context(), peer); tries++ { // a machine that is busy may answer late
+	for tries := 1; call.silent(t.Context()); tries++ { // a machine that is busy may answer late
 		if tries == 10 {
 			t.Fatal("a server that answers is said to be silent")
 		}
 	}
 	proxy.Hold()
-	if !silent(t.Context(), peer) {
+	if !call.silent(t.Context()) {
 		t.Error("a server that does not answer is said to do so")
 	}
 	proxy.Release()
-	if !silent(t.Context(), &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}) {
+	call.peer = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}
+	if !call.silent(t.Context()) {
 		t.Error("a machine on which no server runs is said to answer")
+	}
+}
+
+// The address of a server that hangs is given to another one, which answers there, while the connections to the first stay as they are.
+func TestACallIsCutOffWhoseAddressLeadsElsewhereNow(t *testing.T) {
+	t.Parallel()
+	first := pgtest.Start(t, pgtest.Config{Unsynced: true})
+	second := pgtest.Start(t, pgtest.Config{Unsynced: true}).URL("postgres")
+	proxy := pgtest.NewProxy(t, first.URL("postgres"))
+	b := setupOn(t, Config{URL: proxy.URL(), CallTimeout: time.Hour})
+	other := b.open(Config{URL: second})
+	conn, err := b.store.conns.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Conn().PgConn().CustomData()[usedKey] = time.Now().Add(time.Hour) // it is not tried before it is used
+	conn.Release()
+
+	first.Pause(t)
+	t.Cleanup(func() { first.Resume(t) })
+	proxy.Lead(t, second)
+	n := keyed() // of which nothing was committed when it is cut off
+	b.submit(n)
+	jobs, err := other.Get(t.Context(), []godwit.ID{n.ID})
+	if err != nil || jobs[0].Code != "" {
+		t.Errorf("the job is not at the server that the address leads to: %q, %v", jobs[0].Code, err)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// persistFor is how long a call is tried anew whose connection was lost before anything was committed; a server that restarts
+// persistFor is how long a call is tried anew after its connection was first lost before anything was committed; a server that restarts
 // is mostly back by then. conflictsMax bounds how often a transaction is run again that met another one.
 const (
 	persistFor   = 3 * time.Second
@@ -21,7 +21,7 @@ const (
 // persist gives do a connection, and another one when that was lost before anything was committed, or the transaction met
 // another one. Waiting for a connection ends with ctx; once there is one, the call runs to its end, bounded by CallTimeout.
 func (s *Store) persist(ctx context.Context, pool *pgxpool.Pool, do func(ctx context.Context, conn *pgxpool.Conn) error) error {
-	until := time.Now().Add(persistFor)
+	var until time.Time
 	for attempt := 1; ; attempt++ {
 		err := s.attempt(ctx, pool, do)
 		switch {
@@ -31,8 +31,10 @@ func (s *Store) persist(ctx context.Context, pool *pgxpool.Pool, do func(ctx con
 			if attempt >= conflictsMax {
 				return err
 			}
-		case !lost(err) || time.Now().After(until):
+		case !lost(err) || !until.IsZero() && time.Now().After(until):
 			return err
+		case until.IsZero():
+			until = time.Now().Add(persistFor)
 		}
 		if err := pause(ctx, attempt, meets(err)); err != nil {
 			return err
