@@ -62,10 +62,14 @@ func markKnots(all []*wait) {
 	for _, w := range all {
 		g.addWait(w)
 	}
+	var free []*waiter // Collected first, as those that others let go on must not do so twice.
 	for _, w := range g.order {
 		if w.left == 0 {
-			w.goOn()
+			free = append(free, w)
 		}
+	}
+	for _, w := range free {
+		w.goOn()
 	}
 	for {
 		g.order = slices.DeleteFunc(g.order, func(w *waiter) bool { return w.left == 0 })
