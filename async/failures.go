@@ -61,11 +61,11 @@ func (l *failureList) watch(f *core) (overdue []*core) {
 	return overdue
 }
 
-// unseen takes the errors that nobody has looked at, nor waits for, out of a list of *cores.
+// unseen gives the errors of those failed futures that nobody has looked at. The others' are left to those who wait for them.
 func unseen(failures []*core) []error {
 	var errs []error
 	for _, f := range failures {
-		if err := f.unobservedErr(); err != nil && !f.awaited() {
+		if err := f.unobservedErr(); err != nil && !f.entrust() {
 			errs = append(errs, err)
 		}
 	}

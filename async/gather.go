@@ -2,6 +2,7 @@ package async
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -24,6 +25,7 @@ type gather[T any, A Awaitable[T]] struct {
 	vigil    *vigil // over the wait for all; nil until there is one.
 	any      bool   // the combinator waits for any of the inputs that are left.
 	waives   bool   // the combinator has its outcome, and the errors of inputs that it has not looked at do not matter.
+	released bool   // the futures are neither watched nor waited for any more.
 }
 
 // mustAwaitable panics on a nil awaitable, naming its place.
@@ -201,12 +203,12 @@ func (g *gather[T, A]) observe(i int) {
 	}
 }
 
-// close takes the watchers out and waits for the goroutines. A panic of a foreign Await goes on in the caller, as does one of a
-// loop that is unwinding. The call must be deferred.
-func (g *gather[T, A]) close() {
-	loop := recover()
-	g.endVigil()
-	g.stop()
+// release takes the watchers out and ends the waiting for the futures.
+func (g *gather[T, A]) release() {
+	if g.released {
+		return
+	}
+	g.released = true
 	for i, input := range g.inputs {
 		f := coreOf[T](input)
 		if f == nil {
@@ -220,6 +222,36 @@ func (g *gather[T, A]) close() {
 		}
 		f.state.Add(noWaiter)
 	}
+}
+
+// cut is for a combinator that leaves without an outcome, because of err: it gives that with the failures that were entrusted to it,
+// as nobody else is left to tell of them.
+func (g *gather[T, A]) cut(err error) error {
+	g.release()
+	errs := []error{err}
+	for _, input := range g.inputs {
+		f := coreOf[T](input)
+		if f == nil || f.state.Load()&stateEntrusted == 0 {
+			continue
+		}
+		if failure := f.unobservedErr(); failure != nil {
+			f.observe()
+			errs = append(errs, failure)
+		}
+	}
+	if len(errs) == 1 {
+		return err
+	}
+	return &cutError{errors.Join(errs...)}
+}
+
+// close takes the watchers out and waits for the goroutines. A panic of a foreign Await goes on in the caller, as does one of a
+// loop that is unwinding. The call must be deferred.
+func (g *gather[T, A]) close() {
+	loop := recover()
+	g.endVigil()
+	g.stop()
+	g.release()
 	g.foreign.Wait()
 	var caught *PanicError
 	select {

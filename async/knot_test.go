@@ -168,4 +168,3 @@ func naiveNeeds(all []*wait, stuck map[*taskContext]bool, task *taskContext) map
 	}
 	return set
 }
-
