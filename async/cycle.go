@@ -15,7 +15,8 @@ import (
 const cycleAfter = 10 * time.Millisecond
 
 // lookPause is how long a wait that has come on the list takes until it looks at it, for each wait there. All that have come
-// meanwhile need not look themselves. So however many waits there are, to look takes up a small share of one processor.
+// meanwhile need not look themselves. A look takes time in proportion to the waits and to what they are for, save where tasks that
+// all need one another are told, see untie. So however many waits there are, to look takes up a small share of one processor.
 const lookPause = 10 * time.Microsecond
 
 // wait is a task's wait for others, on the list.

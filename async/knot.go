@@ -2,7 +2,7 @@ package async
 
 import (
 	"context"
-	"iter"
+	"math"
 	"slices"
 )
 
@@ -36,6 +36,10 @@ type waiter struct {
 	needs    []*need // what it waits for; it goes on when all of them are met.
 	left     int     // how many of its needs are not met.
 	neededBy []*need
+
+	// The search for sets counts the waiters in the order in which it comes to them. low is the first that is known to be in the
+	// same set.
+	index, low int
 }
 
 // need is a wait in the graph, or that of a task for one in a scope that it runs.
@@ -50,11 +54,12 @@ type need struct {
 type waitGraph struct {
 	waiters map[*taskContext]*waiter
 	order   []*waiter
+	steps   int // how often the searches have looked at a waiter.
 }
 
 // markKnots marks the last wait of every knot, which is a set of waiting tasks that need one another and nobody else. A task that
 // is no waiter can go on, and so can who needs only such tasks.
-func markKnots(all []*wait) {
+func markKnots(all []*wait) *waitGraph {
 	g := &waitGraph{waiters: make(map[*taskContext]*waiter, len(all))}
 	for _, w := range all {
 		g.waiter(w.task)
@@ -62,24 +67,41 @@ func markKnots(all []*wait) {
 	for _, w := range all {
 		g.addWait(w)
 	}
-	var free []*waiter // Collected first, as those that others let go on must not do so twice.
+	var free []*waiter
 	for _, w := range g.order {
 		if w.left == 0 {
 			free = append(free, w)
 		}
 	}
-	for _, w := range free {
-		w.goOn()
-	}
-	for {
-		g.order = slices.DeleteFunc(g.order, func(w *waiter) bool { return w.left == 0 })
-		if len(g.order) == 0 {
-			return
+	goOn(free...)
+	g.untie()
+	return g
+}
+
+// untie breaks knots until every waiter can go on. It divides the stuck ones into sets and takes those first that others need, so
+// that whoever a set needs outside of it has gone on when it is its turn. Those of a set that are stuck then are divided anew or, when
+// they are one set still, are a knot. So sets that hang together by few waits, such as rings in a chain, cost one search, and a set in
+// which everybody needs everybody as many searches as have to be told.
+func (g *waitGraph) untie() {
+	pending := [][]*waiter{g.order}
+	for len(pending) > 0 {
+		last := len(pending) - 1
+		stuck := slices.DeleteFunc(pending[last], func(w *waiter) bool { return w.left == 0 })
+		pending = pending[:last]
+		if len(stuck) == 0 {
+			continue
 		}
-		n := lastNeed(knotOf(g.order))
-		n.wait.knot = true
-		n.left = 1
-		n.meet()
+		sets := g.divide(stuck)
+		if len(sets) == 1 {
+			n := lastNeed(stuck)
+			n.wait.knot = true
+			n.left = 1
+			if n.meet() {
+				goOn(n.of)
+			}
+		}
+		slices.Reverse(sets)
+		pending = append(pending, sets...)
 	}
 }
 
@@ -135,78 +157,107 @@ func (n *need) add() {
 	}
 }
 
-// meet is called when one of those that the need is on goes on.
-func (n *need) meet() {
+// meet is called when one of those that the need is on goes on. It says whether who has the need can go on by that.
+func (n *need) meet() bool {
 	if n.left == 0 {
-		return
+		return false
 	}
 	n.left--
 	if n.left > 0 {
-		return
+		return false
 	}
 	n.of.left--
-	if n.of.left == 0 {
-		n.of.goOn()
-	}
+	return n.of.left == 0
 }
 
-// goOn meets the needs of others, of whom some may go on by that.
-func (w *waiter) goOn() {
-	for _, n := range w.neededBy {
-		n.meet()
-	}
-}
-
-// knotOf gives one knot of waiters none of which can go on. Searches against the needs, begun anew until they have seen all,
-// begin the last time at a waiter that needs nobody who does not need it, or else they had come to it from there. So that waiter
-// and those that it needs, at whatever remove, are a knot.
-func knotOf(stuck []*waiter) []*waiter {
-	var last *waiter
-	seen := map[*waiter]bool{}
-	for _, w := range stuck {
-		if !seen[w] {
-			last = w
-			w.reach(seen, (*waiter).thoseInNeed)
-		}
-	}
-	return last.reach(map[*waiter]bool{}, (*waiter).thoseNeeded)
-}
-
-// reach gives the waiter and all that a search from it finds and that were not seen before.
-func (w *waiter) reach(seen map[*waiter]bool, next func(*waiter) iter.Seq[*waiter]) []*waiter {
-	found := []*waiter{w}
-	seen[w] = true
-	for i := 0; i < len(found); i++ {
-		for other := range next(found[i]) {
-			if !seen[other] {
-				seen[other] = true
-				found = append(found, other)
-			}
-		}
-	}
-	return found
-}
-
-func (w *waiter) thoseInNeed() iter.Seq[*waiter] {
-	return func(yield func(*waiter) bool) {
+// goOn lets waiters go on, each once, and those that can by that.
+func goOn(free ...*waiter) {
+	for len(free) > 0 {
+		last := len(free) - 1
+		w := free[last]
+		free = free[:last]
 		for _, n := range w.neededBy {
-			if n.left > 0 && !yield(n.of) {
-				return
+			if n.meet() {
+				free = append(free, n.of)
 			}
 		}
 	}
 }
 
-func (w *waiter) thoseNeeded() iter.Seq[*waiter] {
-	return func(yield func(*waiter) bool) {
-		for _, n := range w.needs {
-			for _, on := range n.on {
-				if n.left > 0 && on.left > 0 && !yield(on) {
-					return
+// visit is a waiter on the way of a search, with those that the search has yet to see from there.
+type visit struct {
+	*waiter
+	rest []*waiter
+}
+
+// divide divides stuck waiters into the largest sets whose members need one another, at whatever remove. A set comes after those
+// that it needs (R. Tarjan, "Depth-first search and linear graph algorithms"). No waiter may need a stuck one outside.
+func (g *waitGraph) divide(stuck []*waiter) (sets [][]*waiter) {
+	for _, w := range stuck {
+		w.index = 0
+	}
+	count := 0
+	var open []*waiter // those that are in no set yet.
+	var way []visit
+	come := func(w *waiter) {
+		count++
+		w.index, w.low = count, count
+		open = append(open, w)
+		way = append(way, visit{w, w.neededOnes()})
+	}
+	for _, root := range stuck {
+		if root.index == 0 {
+			come(root)
+		}
+		for len(way) > 0 {
+			g.steps++
+			at := &way[len(way)-1]
+			if len(at.rest) > 0 {
+				next := at.rest[0]
+				at.rest = at.rest[1:]
+				if next.index == 0 {
+					come(next)
+				} else {
+					at.low = min(at.low, next.index)
 				}
+				continue
+			}
+			w := at.waiter
+			way = way[:len(way)-1]
+			if len(way) > 0 {
+				before := way[len(way)-1]
+				before.low = min(before.low, w.low)
+			}
+			if w.low == w.index {
+				var set []*waiter
+				set, open = setOf(w, open)
+				sets = append(sets, set)
 			}
 		}
 	}
+	return sets
+}
+
+// setOf takes the set that the search has come into by w out of open, and out of the search.
+func setOf(w *waiter, open []*waiter) (set, rest []*waiter) {
+	first := len(open)
+	for first == len(open) || open[first] != w {
+		first--
+		open[first].index = math.MaxInt
+	}
+	return slices.Clone(open[first:]), open[:first]
+}
+
+// neededOnes gives the stuck waiters that the needs of w are on.
+func (w *waiter) neededOnes() (ones []*waiter) {
+	for _, n := range w.needs {
+		for _, on := range n.on {
+			if n.left > 0 && on.left > 0 {
+				ones = append(ones, on)
+			}
+		}
+	}
+	return ones
 }
 
 // lastNeed gives the need of a knot whose wait came last.

@@ -168,3 +168,44 @@ func naiveNeeds(all []*wait, stuck map[*taskContext]bool, task *taskContext) map
 	}
 	return set
 }
+
+// TestKnotsSteps bounds the work of one search by the number of waits, however many knots there are.
+func TestKnotsSteps(t *testing.T) {
+	t.Parallel()
+	graphs := map[string]func(i, n int) []int{
+		"tasks that await themselves": func(i, _ int) []int { return []int{i} },
+		"one ring":                    func(i, n int) []int { return []int{(i + 1) % n} },
+		"pairs":                       func(i, _ int) []int { return []int{i ^ 1} },
+		"tasks that await themselves and the next":   func(i, n int) []int { return []int{i, min(i+1, n-1)} },
+		"tasks that await themselves and the former": func(i, _ int) []int { return []int{i, max(i-1, 0)} },
+	}
+	for name, needs := range graphs {
+		const n = 8000
+		tasks, all := make([]*core, n), make([]*wait, n)
+		for i := range n {
+			tasks[i] = &core{}
+			tasks[i].task.Store(&taskContext{parent: t.Context()})
+		}
+		for i := range n {
+			all[i] = &wait{task: tasks[i].task.Load(), number: uint64(i + 1)}
+			for _, on := range needs(i, n) {
+				all[i].futures = append(all[i].futures, tasks[on])
+			}
+		}
+		g := markKnots(all)
+		if g.steps > 10*n {
+			t.Errorf("%s: %d steps for %d waits", name, g.steps, n)
+		}
+		told := 0
+		for _, w := range all {
+			if w.knot {
+				told++
+			}
+		}
+		wanted, ok := map[string]int{"one ring": 1, "pairs": n / 2}[name]
+		if !ok {
+			wanted = n
+		}
+		want(t, name+": told", told, wanted)
+	}
+}
