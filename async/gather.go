@@ -16,9 +16,10 @@ import (
 // decides that by what its Await makes of ctx.
 type gather[T any, A Awaitable[T]] struct {
 	inputs   []A
-	results  []Result[T] // for inputs that are not futures; nil when there are none.
-	watchers []watcher   // for the futures that were pending; nil when there are none.
-	ready    chan int    // indexes of what has settled; has room for all of them.
+	results  []Result[T]    // for inputs that are not futures; nil when there are none.
+	watchers []watcher      // for the futures that were pending; nil when there are none.
+	parts    []*taskContext // stand for inputs that are not futures, until next has named them; nil when there are none.
+	ready    chan int       // indexes of what has settled; has room for all of them.
 	stop     context.CancelFunc
 	foreign  sync.WaitGroup
 	panicked chan *PanicError
@@ -70,7 +71,7 @@ func newGather[T any, A Awaitable[T]](ctx context.Context, inputs []A) *gather[T
 		mustAwaitable[T](input, i)
 	}
 	g := &gather[T, A]{inputs: inputs, ready: make(chan int, len(inputs)), stop: func() {}}
-	inner := ctx
+	var inner *ownedContext
 	for i, input := range inputs {
 		f := coreOf[T](input)
 		if f == nil {
@@ -101,13 +102,19 @@ func (g *gather[T, A]) watch(f *core, i int) {
 
 func (g *gather[T, A]) told(i int) { g.ready <- i }
 
-// await starts a goroutine that awaits the foreign awaitable with the index. It returns the context to do so with next time.
-func (g *gather[T, A]) await(ctx, inner context.Context, i int) context.Context {
-	if g.results == nil {
+// await starts a goroutine that awaits the foreign awaitable with the index, as a part of the task that calls the combinator. It
+// returns the context to do so with next time.
+func (g *gather[T, A]) await(ctx context.Context, inner *ownedContext, i int) *ownedContext {
+	if inner == nil {
+		var cancelled context.Context
+		cancelled, g.stop = context.WithCancel(ctx)
+		inner = &ownedContext{cancelled, taskOf(ctx)}
 		g.results = make([]Result[T], len(g.inputs))
+		g.parts = make([]*taskContext, len(g.inputs))
 		g.panicked = make(chan *PanicError, 1)
-		inner, g.stop = context.WithCancel(ctx)
 	}
+	var awaiting context.Context
+	awaiting, g.parts[i] = inner.part(inner.Context)
 	g.foreign.Go(func() {
 		r := &g.results[i]
 		r.Err = ErrGoexit
@@ -124,13 +131,21 @@ func (g *gather[T, A]) await(ctx, inner context.Context, i int) context.Context 
 				g.ready <- i // Else it has no outcome, and next gives the end of ctx.
 			}
 		}()
-		r.Value, r.Err = g.inputs[i].Await(inner)
+		r.Value, r.Err = g.inputs[i].Await(awaiting)
 	})
 	return inner
 }
 
 // next waits for one more input to settle and gives its index. It fails when ctx ends first, or with ErrCycle.
 func (g *gather[T, A]) next(ctx context.Context) (int, error) {
+	i, err := g.wait(ctx)
+	if err == nil && g.parts != nil {
+		g.parts[i] = nil
+	}
+	return i, err
+}
+
+func (g *gather[T, A]) wait(ctx context.Context) (int, error) {
 	select {
 	case i := <-g.ready:
 		return i, nil
@@ -173,14 +188,11 @@ func (g *gather[T, A]) endVigil() {
 // awaited fills in for what the combinator waits.
 func (g *gather[T, A]) awaited(w *wait) {
 	w.any = g.any
-	for _, input := range g.inputs {
-		f := coreOf[T](input)
-		if f == nil && g.any {
-			w.futures = nil // It may end the wait, whatever becomes of the futures.
-			return
-		}
-		if f != nil && !f.settled() {
+	for i, input := range g.inputs {
+		if f := coreOf[T](input); f != nil && !f.settled() {
 			w.futures = append(w.futures, f)
+		} else if g.parts != nil && g.parts[i] != nil {
+			w.parts = append(w.parts, g.parts[i])
 		}
 	}
 }

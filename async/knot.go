@@ -7,13 +7,23 @@ import (
 )
 
 // ownedContext is the context of a scope as the parent of its tasks. By it a task that the scope waits for is told from other work
-// that was given the scope's context, such as that of a pool. It knows the task that runs the scope and so waits for every task in it.
+// that was given the scope's context, such as that of a pool. It knows the task that runs the scope.
 type ownedContext struct {
 	context.Context
 	runner *taskContext // nil when no task runs the scope.
 }
 
-// outer gives the task that waits for this one because it runs its scope, or nil.
+// part gives a context in which waits count as those of a task of its own and not as those of the runner, for a goroutine that works
+// beside it. The child context ctx stays what it is otherwise. A wait of a goroutine that is part of no task matters to nobody.
+func (c *ownedContext) part(ctx context.Context) (context.Context, *taskContext) {
+	if c.runner == nil {
+		return ctx, nil
+	}
+	part := &taskContext{parent: c}
+	return context.WithValue(ctx, taskKey{}, part), part
+}
+
+// outer gives the task that runs the scope of this one, or has it as a part, or nil.
 func (c *taskContext) outer() *taskContext {
 	if scope, ok := c.parent.(*ownedContext); ok {
 		return scope.runner
@@ -42,17 +52,18 @@ type waiter struct {
 	index, low int
 }
 
-// need is a wait in the graph, or that of a task for one in a scope that it runs.
+// need is a wait in the graph.
 type need struct {
 	of   *waiter
 	on   []*waiter
-	left int   // how many of on have yet to go on before it is met; 0 when it is.
-	wait *wait // nil for that of a scope.
+	left int // how many of on have yet to go on before it is met; 0 when it is.
+	wait *wait
 }
 
 // waitGraph has the waiters by their tasks and, so that the same waits make the same graph, in order.
 type waitGraph struct {
 	waiters map[*taskContext]*waiter
+	members map[*ownedContext][]*waiter // those that are tasks of a scope.
 	order   []*waiter
 	steps   int // how often the searches have looked at a waiter.
 }
@@ -60,9 +71,9 @@ type waitGraph struct {
 // markKnots marks the last wait of every knot, which is a set of waiting tasks that need one another and nobody else. A task that
 // is no waiter can go on, and so can who needs only such tasks.
 func markKnots(all []*wait) *waitGraph {
-	g := &waitGraph{waiters: make(map[*taskContext]*waiter, len(all))}
+	g := &waitGraph{waiters: make(map[*taskContext]*waiter, len(all)), members: map[*ownedContext][]*waiter{}}
 	for _, w := range all {
-		g.waiter(w.task)
+		g.addWaiter(w.task)
 	}
 	for _, w := range all {
 		g.addWait(w)
@@ -93,8 +104,7 @@ func (g *waitGraph) untie() {
 		}
 		sets := g.divide(stuck)
 		if len(sets) == 1 {
-			n := lastNeed(stuck)
-			n.wait.knot = true
+			n := endLast(stuck)
 			n.left = 1
 			if n.meet() {
 				goOn(n.of)
@@ -105,22 +115,21 @@ func (g *waitGraph) untie() {
 	}
 }
 
-// waiter gives the one that stands for the task. It makes it where there is none, and those of the tasks that run its scopes.
-func (g *waitGraph) waiter(task *taskContext) *waiter {
-	if known := g.waiters[task]; known != nil {
-		return known
+// addWaiter makes the waiter that stands for the task, unless there is one.
+func (g *waitGraph) addWaiter(task *taskContext) {
+	if g.waiters[task] != nil {
+		return
 	}
 	w := &waiter{}
 	g.waiters[task] = w
 	g.order = append(g.order, w)
-	if outer := task.outer(); outer != nil {
-		(&need{of: g.waiter(outer), on: []*waiter{w}, left: 1}).add()
+	if scope, ok := task.parent.(*ownedContext); ok {
+		g.members[scope] = append(g.members[scope], w)
 	}
-	return w
 }
 
 func (g *waitGraph) addWait(w *wait) {
-	tasks := make([]*taskContext, 0, len(w.futures))
+	tasks := slices.Clone(w.parts)
 	for _, f := range w.futures {
 		if !f.settled() {
 			tasks = append(tasks, f.task.Load()) // Nil for work that has not begun, and so waits for nobody.
@@ -135,10 +144,13 @@ func (g *waitGraph) addWait(w *wait) {
 			n.on = append(n.on, on)
 		}
 	}
+	if w.scope != nil {
+		n.on = g.members[w.scope]
+	}
 	n.left = len(n.on)
 	if w.any {
 		n.left = min(n.left, 1)
-		if len(n.on) < len(w.futures) {
+		if len(n.on) < len(w.futures)+len(w.parts) {
 			n.left = 0 // Somebody who is no waiter can meet it.
 		}
 	}
@@ -260,13 +272,25 @@ func (w *waiter) neededOnes() (ones []*waiter) {
 	return ones
 }
 
-// lastNeed gives the need of a knot whose wait came last.
-func lastNeed(knot []*waiter) (last *need) {
+// endLast ends the wait of a knot that came last and gives its need. The wait for a scope cannot end early: when it comes later than
+// that, it is due to look later and passes on what it sees.
+func endLast(knot []*waiter) (last *need) {
+	var scopes []*wait
 	for _, w := range knot {
 		for _, n := range w.needs {
-			if n.left > 0 && n.wait != nil && (last == nil || n.wait.number > last.wait.number) {
+			switch {
+			case n.left == 0:
+			case n.wait.scope != nil:
+				scopes = append(scopes, n.wait)
+			case last == nil || n.wait.number > last.wait.number:
 				last = n
 			}
+		}
+	}
+	last.wait.knot = true
+	for _, w := range scopes {
+		if w.number > last.wait.number {
+			w.ends = last.wait
 		}
 	}
 	return last

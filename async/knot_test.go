@@ -38,7 +38,7 @@ func TestKnotBesideOthersThatGoOn(t *testing.T) {
 func TestKnotsAgainstNaive(t *testing.T) {
 	t.Parallel()
 	knots := 0
-	for seed := range uint64(20000) {
+	for seed := range uint64(10000) {
 		all := randomWaits(rand.New(rand.NewPCG(seed, 1)))
 		wanted := naiveMarks(all)
 		markKnots(all)
@@ -61,32 +61,48 @@ func TestKnotsAgainstNaive(t *testing.T) {
 	}
 }
 
-// randomWaits gives waits of a few tasks for a few others, out of order. Some of the tasks run the scope of another.
+// randomWaits gives waits of a few tasks for a few others, out of order. Some of the tasks run scopes of others.
 func randomWaits(r *rand.Rand) (all []*wait) {
 	n := 2 + r.IntN(7)
 	tasks, futures := make([]*taskContext, n), make([]*core, n)
+	var scopes []*ownedContext
 	for i := range n {
 		parent := context.Background()
-		if i > 0 && r.IntN(5) == 0 {
-			parent = &ownedContext{parent, tasks[r.IntN(i)]}
+		if i > 0 && r.IntN(3) == 0 {
+			scope := &ownedContext{parent, tasks[r.IntN(i)]}
+			scopes = append(scopes, scope)
+			parent = scope
+		} else if len(scopes) > 0 && r.IntN(3) == 0 {
+			parent = scopes[len(scopes)-1]
 		}
 		tasks[i] = &taskContext{parent: parent}
 		futures[i] = &core{}
 		futures[i].task.Store(tasks[i])
 	}
 	for range r.IntN(2 * n) {
-		w := &wait{task: tasks[r.IntN(n)], any: r.IntN(3) == 0, number: uint64(len(all) + 1)}
+		w := &wait{task: tasks[r.IntN(n)], any: r.IntN(3) == 0}
 		for range 1 + r.IntN(3) {
-			w.futures = append(w.futures, futures[r.IntN(n)])
+			if r.IntN(4) == 0 {
+				w.parts = append(w.parts, tasks[r.IntN(n)])
+			} else {
+				w.futures = append(w.futures, futures[r.IntN(n)])
+			}
 		}
 		all = append(all, w)
 	}
-	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for _, scope := range scopes {
+		if r.IntN(2) == 0 {
+			all = append(all, &wait{task: scope.runner, scope: scope})
+		}
+	}
+	for i, number := range r.Perm(len(all)) {
+		all[i].number = uint64(number + 1)
+	}
 	return all
 }
 
 // naiveMarks gives the numbers of the waits to be marked: as long as there are tasks that cannot go on, it takes the smallest set of
-// them that needs nobody else, and ends the last wait in it.
+// them that needs nobody else, and ends the last wait in it that is not for a scope.
 func naiveMarks(all []*wait) (marked []uint64) {
 	all = slices.Clone(all)
 	for {
@@ -103,7 +119,7 @@ func naiveMarks(all []*wait) (marked []uint64) {
 		}
 		last := -1
 		for i, w := range all {
-			if knot[w.task] && !naiveMet(w, stuck) && (last < 0 || w.number > all[last].number) {
+			if knot[w.task] && w.scope == nil && !naiveMet(w, stuck) && (last < 0 || w.number > all[last].number) {
 				last = i
 			}
 		}
@@ -116,18 +132,12 @@ func naiveMarks(all []*wait) (marked []uint64) {
 func naiveStuck(all []*wait) map[*taskContext]bool {
 	stuck := map[*taskContext]bool{}
 	for _, w := range all {
-		for task := w.task; task != nil; task = task.outer() {
-			stuck[task] = true
-		}
+		stuck[w.task] = true
 	}
 	for before := -1; before != len(stuck); {
 		before = len(stuck)
 		for task := range stuck {
-			waits := slices.ContainsFunc(all, func(w *wait) bool { return w.task == task && !naiveMet(w, stuck) })
-			for other := range stuck {
-				waits = waits || other.outer() == task
-			}
-			if !waits {
+			if !slices.ContainsFunc(all, func(w *wait) bool { return w.task == task && !naiveMet(w, stuck) }) {
 				delete(stuck, task)
 			}
 		}
@@ -135,13 +145,26 @@ func naiveStuck(all []*wait) map[*taskContext]bool {
 	return stuck
 }
 
+// naiveTargets gives the tasks that the wait is for, as far as they matter.
+func naiveTargets(w *wait, stuck map[*taskContext]bool) (tasks []*taskContext) {
+	for _, f := range w.futures {
+		tasks = append(tasks, f.task.Load())
+	}
+	for task := range stuck {
+		if w.scope != nil && task.parent == w.scope {
+			tasks = append(tasks, task)
+		}
+	}
+	return append(tasks, w.parts...)
+}
+
 // naiveMet says whether the wait ends when those go on that are not stuck.
 func naiveMet(w *wait, stuck map[*taskContext]bool) bool {
-	isStuck := func(f *core) bool { return stuck[f.task.Load()] }
+	tasks := naiveTargets(w, stuck)
 	if w.any {
-		return slices.ContainsFunc(w.futures, func(f *core) bool { return !isStuck(f) })
+		return slices.ContainsFunc(tasks, func(task *taskContext) bool { return !stuck[task] })
 	}
-	return !slices.ContainsFunc(w.futures, isStuck)
+	return !slices.ContainsFunc(tasks, func(task *taskContext) bool { return stuck[task] })
 }
 
 // naiveNeeds gives the task and those of the stuck ones that it needs, at whatever remove.
@@ -149,18 +172,12 @@ func naiveNeeds(all []*wait, stuck map[*taskContext]bool, task *taskContext) map
 	set := map[*taskContext]bool{task: true}
 	for before := 0; before != len(set); {
 		before = len(set)
-		for other := range stuck {
-			set[other] = set[other] || set[other.outer()]
-			if !set[other] {
-				delete(set, other)
-			}
-		}
 		for _, w := range all {
 			if !set[w.task] || naiveMet(w, stuck) {
 				continue
 			}
-			for _, f := range w.futures {
-				if on := f.task.Load(); stuck[on] {
+			for _, on := range naiveTargets(w, stuck) {
+				if stuck[on] {
 					set[on] = true
 				}
 			}
