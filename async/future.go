@@ -43,9 +43,9 @@ func Rejected[T any](err error) *Future[T] {
 // itself, and for waits through futures, combinators, scopes, [Pool.Drain] and [Pool.Stop], by tasks that await with the contexts that
 // they were given. It also holds where a timeout, or a Cancel or Stop by somebody else, would end the wait some time.
 //
-// A wait belongs to the task whose context it has, and keeps that from going on. Tasks of a scope wait for themselves, and the task that runs
-// the scope waits for them when its body has returned; so do the inputs of combinators that are not futures. The calls of [Map] and
-// [ForEach] wait as the task with the loop, also where leaving the loop would end them. A task that waits for a place under
+// A wait belongs to the task whose context it has, and keeps that from going on. Tasks of a scope wait for themselves, and the task
+// that runs the scope waits for them when its body has returned; so do the inputs of combinators that are not futures. The calls of
+// [Map] and [ForEach] wait as the task with the loop, also where leaving the loop would end them. A task that waits for a place under
 // the limit of a scope, or for room in a queue, is taken to go on.
 func (f *Future[T]) Await(ctx context.Context) (T, error) {
 	if !f.settled() {

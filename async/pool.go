@@ -100,7 +100,7 @@ const (
 )
 
 // Priority orders work in a pool. Each priority has a queue of its own; the higher goes first, save that every 16th time a worker
-// looks at the lower ones first, so that none of them waits for ever.
+// looks first at PriorityLow and at PriorityNormal, by turns, so that neither waits for ever.
 type Priority int
 
 const (
