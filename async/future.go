@@ -108,7 +108,10 @@ func (f *Future[T]) do(task *taskContext) {
 	f.work = nil
 	if task.Err() != nil {
 		var zero T
-		f.finish(f.owner, zero, cancelErr(task), true)
+		err := cancelErr(task)
+		task.over()
+		f.task.Store(nil)
+		f.finish(f.owner, zero, err, true)
 		return
 	}
 	f.call(task, work)

@@ -68,6 +68,27 @@ func TestRetention(t *testing.T) {
 		wantFreed(t, "the context that a settled future of "+name+" began with", b)
 		runtime.KeepAlive(f)
 	}
+	t.Run("work whose context ended before it could start", func(t *testing.T) {
+		ctx, b := burdened()
+		f := func() *Future[int] {
+			ctx, cancel := context.WithCancel(ctx)
+			p.Pause()
+			f, err := Submit(ctx, p, value(1))
+			wantNoErr(t, err)
+			cancel()
+			p.Resume()
+			_, err = f.Await(t.Context())
+			wantErr(t, err, context.Canceled)
+			return f
+		}()
+		for range contextsMade { // The worker keeps the contexts that it has made at once.
+			_, err := Submit(t.Context(), p, value(1))
+			wantNoErr(t, err)
+		}
+		wantNoErr(t, p.Drain(t.Context()))
+		wantFreed(t, "its context", b)
+		runtime.KeepAlive(f)
+	})
 	p.Pause()
 	f, b := func() (*Future[int], weak.Pointer[burden]) {
 		b := &burden{}
