@@ -134,6 +134,9 @@ func (m *mapper[A, B]) join() { m.running.Wait() }
 // close ends what runs, waits for it, and lets panics go on: those of the calls and that of the loop. The call must be deferred.
 func (m *mapper[A, B]) close() {
 	loop := recover()
+	m.mu.Lock()
+	failures := m.failures.join() // Those that come of the cancellation are no news.
+	m.mu.Unlock()
 	m.cancel(errMapOver)
 	m.stop()
 	if m.unhook() {
@@ -144,7 +147,7 @@ func (m *mapper[A, B]) close() {
 	if pe := m.panicked.Load(); pe != nil {
 		panicAgain(loop, pe, m.failures.join())
 	}
-	panicAgain(loop, nil, nil)
+	panicAgain(loop, nil, failures)
 }
 
 // panics notes a panic and ends the run.
@@ -163,7 +166,9 @@ func (m *mapper[A, B]) produce() {
 	index := 0
 	returned := false
 	defer func() {
-		if r := recover(); r != nil {
+		if m.mode == mapNothing {
+			// This is the goroutine of ForEach's caller, where a panic and a Goexit of the input go on.
+		} else if r := recover(); r != nil {
 			m.panics(newPanicError(r))
 		} else if !returned {
 			m.fail(ErrGoexit)
