@@ -116,6 +116,21 @@ func TestPoolControl(t *testing.T) {
 	})
 }
 
+func TestPoolOnErrorEarly(t *testing.T) {
+	reported := 0
+	cfg := PoolConfig{Workers: 1, Queue: watchedMax, OnError: func(error) { reported++ }}
+	inPool(t, "the oldest of many failures are told before Stop", cfg, nil, func(t *testing.T, ctx context.Context, p *Pool) {
+		for range watchedMax {
+			_, err := Submit(ctx, p, failing[int](errBoom))
+			wantNoErr(t, err)
+		}
+		wantNoErr(t, p.Drain(ctx))
+		want(t, "told early", reported, watchedMax/2)
+		wantNoErr(t, p.Stop(ctx))
+		want(t, "told in all", reported, watchedMax)
+	})
+}
+
 func TestNoPriorityStarves(t *testing.T) {
 	inPool(t, "of three full queues", PoolConfig{Workers: 1}, nil, func(t *testing.T, ctx context.Context, p *Pool) {
 		var order []Priority
