@@ -14,8 +14,8 @@ type MapConfig struct {
 
 	// Ahead is how many items may have been taken from the input and not yet given to the loop: the backpressure. At least
 	// Concurrency is of use. Defaults to twice Concurrency, growing by steps up to 512 as long as the items go through faster
-	// than one in 10 microseconds, where it costs next to nothing to be ahead. Memory is taken as the input is found to be so
-	// far ahead.
+	// than one in 10 microseconds, where it costs next to nothing to be ahead. Memory for more than 512 items is taken as the input
+	// is found to be so far ahead.
 	Ahead int
 
 	// Unordered gives the results as they are ready. Defaults to the order of the input. ForEach has no results to order.

@@ -324,6 +324,28 @@ func TestMapPanics(t *testing.T) {
 	})
 }
 
+func TestMapManyAtOnce(t *testing.T) {
+	bubble(t, "as many calls run as Concurrency says, though it begins with less memory", func(t *testing.T, ctx context.Context) {
+		const most = 4 * windowStart
+		running, highest := 0, 0
+		var mu sync.Mutex
+		for _, err := range Map(ctx, numbers(3*most), MapConfig{Concurrency: most}, func(context.Context, int) (int, error) {
+			mu.Lock()
+			running++
+			highest = max(highest, running)
+			mu.Unlock()
+			nap(time.Second)
+			mu.Lock()
+			running--
+			mu.Unlock()
+			return 0, nil
+		}) {
+			wantNoErr(t, err)
+		}
+		want(t, "at once", highest, most)
+	})
+}
+
 func TestForEachInputPanics(t *testing.T) {
 	bubble(t, "on the caller's goroutine, so it goes on as it is when the calls have returned", func(t *testing.T, ctx context.Context) {
 		calls := 0

@@ -127,6 +127,14 @@ func TestMemoryFollowsUse(t *testing.T) {
 			}
 		})
 	}
+	for _, cfg := range []MapConfig{{}, {Unordered: true}, {Ahead: AheadMax}} {
+		cfg.Concurrency = ConcurrencyMax
+		few("Map with the largest Concurrency", 96<<10, func() {
+			for _, err := range Map(ctx, numbers(3), cfg, double) {
+				wantNoErr(t, err)
+			}
+		})
+	}
 	few("a pool that is not used", 8<<10, func() {
 		p, err := NewPool(PoolConfig{Queue: PoolQueueMax})
 		wantNoErr(t, err)
