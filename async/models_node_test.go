@@ -178,6 +178,7 @@ func nodeRows3(ctx context.Context, s *async.Scope, m model) error {
 			return writer.CloseWithError(errors.Join(err, zip.Close()))
 		})
 		_, err := io.Copy(os.Stdout, reader)
+		reader.CloseWithError(err) // A writer that waits for this side is let go of.
 		use(err)
 	}
 	//: stream.pause(), stream.resume() | the consumer sets the pace; a pool can be paused
