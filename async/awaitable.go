@@ -37,13 +37,19 @@ func AwaitTimeout[T any](ctx context.Context, a Awaitable[T], d time.Duration) (
 }
 
 // AwaitDefault awaits a for at most d and returns fallback when d passes first. A failure of a, and the end of ctx, are errors
-// as they are for Await; also when a fails with a timeout of its own.
+// as they are for Await; also when a is a [Future] that fails with a timeout of its own. Any other awaitable that gives such an error
+// when d has passed counts as not ready.
 func AwaitDefault[T any](ctx context.Context, a Awaitable[T], d time.Duration, fallback T) (T, error) {
 	timed, cancel := context.WithTimeoutCause(ctx, d, errLapsed)
 	defer cancel()
 	v, err := a.Await(timed)
-	if err != nil && ctx.Err() == nil && context.Cause(timed) == errLapsed && matchesEnd(timed, err) {
-		return fallback, nil
+	if err == nil || ctx.Err() != nil || context.Cause(timed) != errLapsed || !matchesEnd(timed, err) {
+		return v, err
 	}
-	return v, err
+	if f, ok := a.(*Future[T]); ok { // Its own failure may look like the end of the wait.
+		if r, settled := f.Result(); settled {
+			return r.Value, r.Err
+		}
+	}
+	return fallback, nil
 }

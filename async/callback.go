@@ -11,8 +11,8 @@ type callbackList struct {
 // OnEnd registers fn to be called once with the outcome. The callbacks of a future are called one after the other, in the order of
 // their registration, on the goroutine that settles the future, before the scope or pool lets go of it: for a task its own, after the
 // work has returned; else that of the caller of Cancel, of a method of the [Resolver], or of a submission under
-// [OverflowDropOldest]; or one that Stop or the end of the scope waits for. One registered when the others have run already is called on the registering goroutine before OnEnd returns.
-// Goroutines in Await do not wait for callbacks.
+// [OverflowDropOldest]; or one that Stop or the end of the scope waits for. One registered when the others have run already is called
+// on the registering goroutine before OnEnd returns. Goroutines in Await do not wait for callbacks.
 //
 // stop takes fn back and says whether it did; it returns false when fn was called or is being called.
 //

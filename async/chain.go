@@ -55,16 +55,21 @@ func Catch[T any](s *Scope, a Awaitable[T], fn func(ctx context.Context, err err
 
 // Finally calls fn once, when a has ended, either way, and gives the outcome of a. It calls fn also, and then without waiting for a
 // place under the limit, when the new future or its scope is cancelled before a has ended, when the Await of an awaitable that is
-// not a future panics, and at once when the scope has ended: fn is for tidying up.
+// not a future panics, and at once when the scope has ended: fn is for tidying up. A panic of fn has what a ended with beside it.
 func Finally[T any](s *Scope, a Awaitable[T], fn func()) *Future[T] {
 	mustFunc(fn == nil, "Finally")
 	mustAwaitable(a, 0)
-	f := newTask(s, func(ctx context.Context) (T, error) {
+	f := newTask(s, func(ctx context.Context) (v T, err error) {
 		defer func() {
+			var caught *PanicError
+			if r := recover(); r != nil {
+				caught = newPanicError(r)
+				err = caught
+			}
 			if s.acquire(ctx) == nil {
 				defer s.release()
 			}
-			fn()
+			tidy(fn, caught, err)
 		}()
 		return a.Await(ctx)
 	})
@@ -81,4 +86,17 @@ func Finally[T any](s *Scope, a Awaitable[T], fn func()) *Future[T] {
 		f.call(task, work)
 	}()
 	return f
+}
+
+// tidy calls fn. What came before goes on: the panic caught, or nil, and beside a panic of fn also err, which that would hide.
+func tidy(fn func(), caught *PanicError, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			panic(newPanicError(r).with(err))
+		}
+		if caught != nil {
+			panic(caught)
+		}
+	}()
+	fn()
 }

@@ -15,7 +15,8 @@ import (
 //
 // What All returns stands for all of its inputs: further failures, earlier or later ones, are passed over, save that a panic of
 // pool work is reported. When ctx ends, an input that has its outcome by then still counts, and the other futures have not been
-// looked at: their errors are reported as if nobody had awaited them.
+// looked at: their errors are reported as if nobody had awaited them, or joined to the error of ctx where the scope or pool that
+// would report them has ended meanwhile.
 func All[A Awaitable[T], T any](ctx context.Context, inputs ...A) ([]T, error) {
 	g := newGather[T](ctx, inputs)
 	defer g.close()
@@ -23,7 +24,7 @@ func All[A Awaitable[T], T any](ctx context.Context, inputs ...A) ([]T, error) {
 	for range inputs {
 		i, err := g.next(ctx)
 		if err != nil {
-			return nil, err
+			return nil, g.cut(err)
 		}
 		r := g.result(i)
 		if r.Err != nil {
@@ -37,7 +38,7 @@ func All[A Awaitable[T], T any](ctx context.Context, inputs ...A) ([]T, error) {
 }
 
 // AllSettled waits for every input, whether it fails or not, and gives the outcomes in the order of the inputs. Its error is that
-// of ctx, and then there are no outcomes.
+// of ctx, as with [All], and then there are no outcomes.
 func AllSettled[A Awaitable[T], T any](ctx context.Context, inputs ...A) ([]Result[T], error) {
 	g := newGather[T](ctx, inputs)
 	defer g.close()
@@ -45,7 +46,7 @@ func AllSettled[A Awaitable[T], T any](ctx context.Context, inputs ...A) ([]Resu
 	for range inputs {
 		i, err := g.next(ctx)
 		if err != nil {
-			return nil, err
+			return nil, g.cut(err)
 		}
 		results[i] = g.result(i)
 	}
@@ -73,7 +74,7 @@ func Any[A Awaitable[T], T any](ctx context.Context, inputs ...A) (T, error) {
 	for range inputs {
 		i, err := g.next(ctx)
 		if err != nil {
-			return zero, err
+			return zero, g.cut(err)
 		}
 		r := g.result(i)
 		if r.Err == nil {
@@ -100,7 +101,7 @@ func Race[A Awaitable[T], T any](ctx context.Context, inputs ...A) (T, error) {
 	defer g.close()
 	i, err := g.next(ctx)
 	if err != nil {
-		return zero, err
+		return zero, g.cut(err)
 	}
 	g.observe(i)
 	g.waives = true
@@ -109,8 +110,9 @@ func Race[A Awaitable[T], T any](ctx context.Context, inputs ...A) (T, error) {
 }
 
 // AsCompleted gives the index and the outcome of every input, in the order in which they settle. When ctx ends, the inputs that
-// are left are given in their own order with the error of ctx. To break off the loop leaves nothing behind; failures of inputs
-// that were not given to it are reported as if nobody had awaited them.
+// are left are given in their own order: futures that have settled by then with their outcomes, the others with the error of ctx.
+// To break off the loop leaves nothing behind; failures of inputs that were not given to it are reported as if nobody had awaited
+// them, unless their scope or pool has ended before.
 func AsCompleted[A Awaitable[T], T any](ctx context.Context, inputs ...A) iter.Seq2[int, Result[T]] {
 	return func(yield func(int, Result[T]) bool) {
 		given := make([]bool, len(inputs))
@@ -120,7 +122,8 @@ func AsCompleted[A Awaitable[T], T any](ctx context.Context, inputs ...A) iter.S
 		for range inputs {
 			i, err := g.next(ctx)
 			if err != nil {
-				yieldRest(given, err, yield)
+				g.release() // From now on a failure is reported, or it is seen here.
+				g.giveRest(given, err, yield)
 				return
 			}
 			given[i] = true
@@ -132,9 +135,18 @@ func AsCompleted[A Awaitable[T], T any](ctx context.Context, inputs ...A) iter.S
 	}
 }
 
-func yieldRest[T any](given []bool, err error, yield func(int, Result[T]) bool) {
-	for i := range given {
-		if !given[i] && !yield(i, Result[T]{Err: err}) {
+// giveRest gives what next has not given before it failed with err.
+func (g *gather[T, A]) giveRest(given []bool, err error, yield func(int, Result[T]) bool) {
+	for i, input := range g.inputs {
+		if given[i] {
+			continue
+		}
+		r := Result[T]{Err: err}
+		if f := coreOf[T](input); f != nil && f.settled() {
+			g.observe(i)
+			r = g.result(i)
+		}
+		if !yield(i, r) {
 			return
 		}
 	}

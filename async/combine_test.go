@@ -75,6 +75,26 @@ func TestChain(t *testing.T) {
 	})
 }
 
+func TestFinallyPanics(t *testing.T) {
+	other := errors.New("other")
+	for name, a := range map[string]Awaitable[int]{
+		"the error":           Rejected[int](errBoom),
+		"the panic":           awaitFunc(func(context.Context) (int, error) { panic(errBoom) }),
+		"the panic's failure": awaitFunc(func(context.Context) (int, error) { panic(newPanicError("x").with(errBoom)) }),
+	} {
+		bubble(t, "its panic does not hide "+name+" of what it waited for", func(t *testing.T, ctx context.Context) {
+			wantPanicError(t, other, func() {
+				_ = Run(ctx, func(_ context.Context, s *Scope) error { Finally(s, a, func() { panic(other) }); return nil })
+			}, func(pe *PanicError) { wantErr(t, pe, errBoom, other) })
+		})
+	}
+}
+
+// awaitFunc is an awaitable that is not a future.
+type awaitFunc func(ctx context.Context) (int, error)
+
+func (fn awaitFunc) Await(ctx context.Context) (int, error) { return fn(ctx) }
+
 func TestChainInScope(t *testing.T) {
 	bubble(t, "while it waits it takes no place under the limit", func(t *testing.T, ctx context.Context) {
 		wantNoErr(t, ScopeConfig{Limit: 1}.Run(ctx, func(ctx context.Context, s *Scope) error {

@@ -46,11 +46,12 @@ type owner interface {
 }
 
 const (
-	stateSettled  = 1 << iota // the outcome is there.
-	stateObserved             // somebody has seen the outcome, or undertaken to.
-	stateWaived               // a combinator has its own outcome without this one: an error of it does not matter, a panic does.
-	stateStarted              // the work has begun, or never will.
-	stateWaiter               // one waiting goroutine or combinator; counts up from here.
+	stateSettled   = 1 << iota // the outcome is there.
+	stateObserved              // somebody has seen the outcome, or undertaken to.
+	stateWaived                // a combinator has its own outcome without this one: an error of it does not matter, a panic does.
+	stateStarted               // the work has begun, or never will.
+	stateEntrusted             // the owner has left the error to those who wait, and tells of it no more.
+	stateWaiter                // one waiting goroutine or combinator; counts up from here.
 )
 
 // noWaiter takes one waiter back when it is added.
@@ -83,6 +84,19 @@ func (f *core) waive() { f.state.Or(stateWaived) }
 
 // awaited says whether somebody waits for the outcome, or is about to take it.
 func (f *core) awaited() bool { return f.state.Load() >= stateWaiter }
+
+// entrust leaves the error to those who wait for the outcome. It returns false when there are none.
+func (f *core) entrust() bool {
+	for {
+		state := f.state.Load()
+		if state < stateWaiter {
+			return false
+		}
+		if f.state.CompareAndSwap(state, state|stateEntrusted) {
+			return true
+		}
+	}
+}
 
 // start says whether the caller is the first to decide what becomes of the work.
 func (f *core) start() bool { return f.state.Or(stateStarted)&stateStarted == 0 }

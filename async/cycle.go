@@ -15,19 +15,24 @@ import (
 const cycleAfter = 10 * time.Millisecond
 
 // lookPause is how long a wait that has come on the list takes until it looks at it, for each wait there. All that have come
-// meanwhile need not look themselves. So however many waits there are, to look takes up a small share of one processor.
+// meanwhile need not look themselves. A look takes time in proportion to the waits and to what they are for, save where tasks that
+// all need one another are told, see untie. So however many waits there are, to look takes up a small share of one processor.
 const lookPause = 10 * time.Microsecond
 
 // wait is a task's wait for others, on the list.
 type wait struct {
 	task    *taskContext
-	futures []*core // those that were pending when the wait came on the list.
-	any     bool    // one of the futures ends it; else all have to.
-	pool    *Pool   // Drain and Stop wait for the work of a pool; else nil.
+	futures []*core        // those that were pending when the wait came on the list.
+	any     bool           // one of the futures ends it; else all have to.
+	parts   []*taskContext // what stands for awaitables that are no futures.
+	pool    *Pool          // Drain and Stop wait for the work of a pool; else nil.
+	scope   *ownedContext  // Run waits for the tasks of a scope, whatever comes; else nil.
 
-	number uint64 // in the order of coming; guarded by the list's mu
-	place  int    // in the list; guarded by its mu
-	knot   bool   // to be ended; guarded by the list's looking
+	timer  *time.Timer // makes its goroutine look.
+	number uint64      // in the order of coming; guarded by the list's mu
+	place  int         // in the list; guarded by its mu
+	knot   bool        // to be ended; guarded by the list's looking
+	ends   *wait       // one that is to be ended and may have looked before this came; guarded by the list's looking
 }
 
 // waitList has the waits that have lasted, of all scopes and pools, since a knot may run through several.
@@ -79,12 +84,15 @@ func (l *waitList) look(w *wait) (knot bool, pause time.Duration) {
 		markKnots(all)
 		l.lookedAt = last
 	}
+	if w.ends != nil {
+		w.ends.timer.Reset(0)
+	}
 	return w.knot, 0
 }
 
 // vigil goes with one wait of a task from its beginning to its end. That of a goroutine that is no task does nothing.
 type vigil struct {
-	due   <-chan time.Time // gives something when check is to be called; nil when it need not be any more.
+	due   <-chan time.Time // gives something when check is to be called.
 	task  *taskContext
 	timer *time.Timer
 	wait  *wait // nil until it is on the list.
@@ -101,22 +109,20 @@ func newVigil(ctx context.Context) vigil {
 }
 
 // check puts the wait on the list, where target fills in what it is for, and the next time looks at that. A knot that comes about
-// later has a later wait in it, so one look is enough.
+// later has a later wait in it, so one look is enough; that wait may be one for a scope and make this one look once more.
 func (v *vigil) check(target func(*wait)) error {
 	if v.wait == nil {
-		v.wait = &wait{task: v.task}
+		v.wait = &wait{task: v.task, timer: v.timer}
 		target(v.wait)
 		v.timer.Reset(waits.add(v.wait))
 		return nil
 	}
 	knot, pause := waits.look(v.wait)
-	switch {
-	case knot:
+	if knot {
 		return ErrCycle
-	case pause > 0:
+	}
+	if pause > 0 {
 		v.timer.Reset(pause)
-	default:
-		v.due, v.timer = nil, nil
 	}
 	return nil
 }

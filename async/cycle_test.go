@@ -209,6 +209,76 @@ func TestCyclesOfAny(t *testing.T) {
 	})
 }
 
+// wrapped is a future behind an awaitable that the package does not know.
+type wrapped struct{ future *Future[int] }
+
+func (w wrapped) Await(ctx context.Context) (int, error) { return w.future.Await(ctx) }
+
+// TestWaysOut has waits of parts of a task, which end in another way than by the future that they are for.
+func TestWaysOut(t *testing.T) {
+	// pair gives the errors of two tasks: what a does, given b, and b, which awaits a.
+	pair := func(ctx context.Context, s *Scope, do func(ctx context.Context, b *Future[int]) error) (a, b error) {
+		var fa, fb *Future[int]
+		ready := make(chan struct{})
+		fa = Go(s, func(ctx context.Context) (int, error) { <-ready; return 0, do(ctx, fb) })
+		fb = Go(s, func(ctx context.Context) (int, error) { return fa.Await(ctx) })
+		close(ready)
+		_, a = fa.Await(ctx)
+		_, b = fb.Await(ctx)
+		return a, b
+	}
+	way := func(name string, told error, do func(ctx context.Context, b *Future[int]) error) {
+		inScope(t, name, nil, func(t *testing.T, ctx context.Context, s *Scope) {
+			a, b := pair(ctx, s, do)
+			if told == nil {
+				wantNoErr(t, errors.Join(a, b))
+			}
+			wantErr(t, errors.Join(a, b), told)
+		})
+	}
+	nested := func(task func(s *Scope, b *Future[int]), body func(s *Scope)) func(context.Context, *Future[int]) error {
+		return func(ctx context.Context, b *Future[int]) error {
+			return Run(ctx, func(_ context.Context, s *Scope) error {
+				task(s, b)
+				body(s)
+				return nil
+			})
+		}
+	}
+	plain := func(s *Scope, b *Future[int]) {
+		s.Go(func(ctx context.Context) error { _, err := b.Await(ctx); return err })
+	}
+	withFuture := func(s *Scope, b *Future[int]) { Go(s, b.Await) }
+	stops := func(s *Scope) { nap(time.Hour); s.Stop() }
+	waits := func(*Scope) { nap(time.Hour) }
+
+	way("another input of Race ends the wait of one that is no future", nil, func(ctx context.Context, b *Future[int]) error {
+		_, err := Race[Awaitable[int]](ctx, wrapped{b}, foreign[int]{after: time.Hour})
+		return err
+	})
+	way("Race is told when all inputs wait for the task", ErrCycle, func(ctx context.Context, b *Future[int]) error {
+		_, err := Race(ctx, wrapped{b}, wrapped{b})
+		return err
+	})
+	way("All is told when one does", ErrCycle, func(ctx context.Context, b *Future[int]) error {
+		_, err := All[Awaitable[int]](ctx, foreign[int]{after: time.Hour}, wrapped{b})
+		return err
+	})
+	way("AsCompleted is told when those that are left do", ErrCycle, func(ctx context.Context, b *Future[int]) (err error) {
+		for _, r := range AsCompleted[Awaitable[int]](ctx, foreign[int]{after: time.Hour}, wrapped{b}) {
+			err = r.Err
+		}
+		return err
+	})
+	way("a body that runs may stop its scope", nil, nested(plain, stops))
+	way("and its tasks with futures", nil, nested(withFuture, stops))
+	way("a body that has returned may not", ErrCycle, nested(plain, waits))
+	way("nor where the task has a future", ErrCycle, nested(withFuture, waits))
+	way("nor where the task does not look at its context", ErrCycle, nested(func(s *Scope, b *Future[int]) {
+		s.Go(func(ctx context.Context) error { _, err := b.Await(context.WithoutCancel(ctx)); return err })
+	}, waits))
+}
+
 func TestKnots(t *testing.T) {
 	tell := func(name, names, waits string, told string) {
 		inScope(t, name, nil, func(t *testing.T, ctx context.Context, s *Scope) {

@@ -172,6 +172,11 @@ type cancelError struct {
 func (e *cancelError) Error() string   { return e.err.Error() + ": " + e.cause.Error() }
 func (e *cancelError) Unwrap() []error { return []error{e.err, e.cause} }
 
+// cutError is why a combinator has left without an outcome, joined with the failures that this would hide.
+type cutError struct{ error }
+
+func (e *cutError) Unwrap() error { return e.error }
+
 // cancelErr gives the error of an ended context: it matches ctx.Err() and context.Cause(ctx).
 func cancelErr(ctx context.Context) error {
 	return withCause(ctx.Err(), context.Cause(ctx))
@@ -190,7 +195,11 @@ func withCause(err, cause error) error {
 // matchesEnd says whether err is a consequence of the end of ctx and not a failure of its own.
 func matchesEnd(ctx context.Context, err error) bool {
 	end := ctx.Err()
-	return end != nil && (errors.Is(err, end) || errors.Is(err, context.Cause(ctx)))
+	if end == nil || !errors.Is(err, end) && !errors.Is(err, context.Cause(ctx)) {
+		return false
+	}
+	var cut *cutError
+	return !errors.As(err, &cut)
 }
 
 // mustFunc panics on a nil function: a mistake of the program that no caller can handle at run time.

@@ -9,7 +9,7 @@ import (
 const ErrorsMax = 32
 
 // failureList holds the errors of a scope or a pool and watches the failed futures that nobody has looked at yet. It is bounded
-// in both, whatever the number of *cores.
+// in both, however many failures there are.
 type failureList struct {
 	errs    []error
 	more    int
@@ -17,7 +17,7 @@ type failureList struct {
 	sweepAt int // the length of watched at which to look which of them are still to be watched.
 }
 
-// Bounds of *coreList.watched.
+// Bounds of failureList.watched.
 const (
 	// watchedMax is how many unobserved failures are kept for somebody to look at before the older half is reported.
 	watchedMax = 4096
@@ -61,11 +61,11 @@ func (l *failureList) watch(f *core) (overdue []*core) {
 	return overdue
 }
 
-// unseen takes the errors that nobody has looked at, nor waits for, out of a list of *cores.
+// unseen gives the errors of those failed futures that nobody has looked at. The others' are left to those who wait for them.
 func unseen(failures []*core) []error {
 	var errs []error
 	for _, f := range failures {
-		if err := f.unobservedErr(); err != nil && !f.awaited() {
+		if err := f.unobservedErr(); err != nil && !f.entrust() {
 			errs = append(errs, err)
 		}
 	}

@@ -39,8 +39,14 @@ func Rejected[T any](err error) *Future[T] {
 // ctx says.
 //
 // Tasks that wait for one another, and for nobody else, would do so for ever. The one whose wait came last gets [ErrCycle] when it
-// has lasted some milliseconds, also where a timeout would end it some time. This holds for a task that awaits itself, and for waits
-// through futures, combinators, scopes, [Pool.Drain] and [Pool.Stop], by tasks that await with the contexts that they were given.
+// has lasted some milliseconds, and 10 microseconds more for every other task that waits then. This holds for a task that awaits
+// itself, and for waits through futures, combinators, scopes, [Pool.Drain] and [Pool.Stop], by tasks that await with the contexts that
+// they were given. It also holds where a timeout, or a Cancel or Stop by somebody else, would end the wait some time.
+//
+// A wait belongs to the task whose context it has, and keeps that from going on. Tasks of a scope wait for themselves, and the task
+// that runs the scope waits for them when its body has returned; so do the inputs of combinators that are not futures. The calls of
+// [Map] and [ForEach] wait as the task with the loop, also where leaving the loop would end them. A task that waits for a place under
+// the limit of a scope, or for room in a queue, is taken to go on.
 func (f *Future[T]) Await(ctx context.Context) (T, error) {
 	if !f.settled() {
 		if err := f.wait(ctx); err != nil {
@@ -102,7 +108,10 @@ func (f *Future[T]) do(task *taskContext) {
 	f.work = nil
 	if task.Err() != nil {
 		var zero T
-		f.finish(f.owner, zero, cancelErr(task), true)
+		err := cancelErr(task)
+		task.over()
+		f.task.Store(nil)
+		f.finish(f.owner, zero, err, true)
 		return
 	}
 	f.call(task, work)

@@ -146,6 +146,8 @@ func TestFutureKinds(t *testing.T) {
 		wantNoErr(t, err)
 		v, _ = AwaitDefault(ctx, f, time.Hour, 42)
 		want(t, "value", v, 7)
+		_, err = AwaitDefault(ctx, Rejected[int](fmt.Errorf("query: %w", context.DeadlineExceeded)), 0, 42)
+		wantErr(t, err, context.DeadlineExceeded)
 		_, err = AwaitDefault(ctx, Rejected[int](context.DeadlineExceeded), time.Second, 42)
 		wantErr(t, err, context.DeadlineExceeded)
 		v, err = AwaitTimeout(ctx, Resolved(7), -1)

@@ -2,6 +2,7 @@ package async
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -15,15 +16,17 @@ import (
 // decides that by what its Await makes of ctx.
 type gather[T any, A Awaitable[T]] struct {
 	inputs   []A
-	results  []Result[T] // for inputs that are not futures; nil when there are none.
-	watchers []watcher   // for the futures that were pending; nil when there are none.
-	ready    chan int    // indexes of what has settled; has room for all of them.
+	results  []Result[T]    // for inputs that are not futures; nil when there are none.
+	watchers []watcher      // for the futures that were pending; nil when there are none.
+	parts    []*taskContext // stand for inputs that are not futures, until next has named them; nil when there are none.
+	ready    chan int       // indexes of what has settled; has room for all of them.
 	stop     context.CancelFunc
 	foreign  sync.WaitGroup
 	panicked chan *PanicError
 	vigil    *vigil // over the wait for all; nil until there is one.
 	any      bool   // the combinator waits for any of the inputs that are left.
 	waives   bool   // the combinator has its outcome, and the errors of inputs that it has not looked at do not matter.
+	released bool   // the futures are neither watched nor waited for any more.
 }
 
 // mustAwaitable panics on a nil awaitable, naming its place.
@@ -68,7 +71,7 @@ func newGather[T any, A Awaitable[T]](ctx context.Context, inputs []A) *gather[T
 		mustAwaitable[T](input, i)
 	}
 	g := &gather[T, A]{inputs: inputs, ready: make(chan int, len(inputs)), stop: func() {}}
-	inner := ctx
+	var inner *ownedContext
 	for i, input := range inputs {
 		f := coreOf[T](input)
 		if f == nil {
@@ -99,13 +102,19 @@ func (g *gather[T, A]) watch(f *core, i int) {
 
 func (g *gather[T, A]) told(i int) { g.ready <- i }
 
-// await starts a goroutine that awaits the foreign awaitable with the index. It returns the context to do so with next time.
-func (g *gather[T, A]) await(ctx, inner context.Context, i int) context.Context {
-	if g.results == nil {
+// await starts a goroutine that awaits the foreign awaitable with the index, as a part of the task that calls the combinator. It
+// returns the context to do so with next time.
+func (g *gather[T, A]) await(ctx context.Context, inner *ownedContext, i int) *ownedContext {
+	if inner == nil {
+		var cancelled context.Context
+		cancelled, g.stop = context.WithCancel(ctx)
+		inner = &ownedContext{cancelled, taskOf(ctx)}
 		g.results = make([]Result[T], len(g.inputs))
+		g.parts = make([]*taskContext, len(g.inputs))
 		g.panicked = make(chan *PanicError, 1)
-		inner, g.stop = context.WithCancel(ctx)
 	}
+	var awaiting context.Context
+	awaiting, g.parts[i] = inner.part(inner.Context)
 	g.foreign.Go(func() {
 		r := &g.results[i]
 		r.Err = ErrGoexit
@@ -122,13 +131,21 @@ func (g *gather[T, A]) await(ctx, inner context.Context, i int) context.Context 
 				g.ready <- i // Else it has no outcome, and next gives the end of ctx.
 			}
 		}()
-		r.Value, r.Err = g.inputs[i].Await(inner)
+		r.Value, r.Err = g.inputs[i].Await(awaiting)
 	})
 	return inner
 }
 
 // next waits for one more input to settle and gives its index. It fails when ctx ends first, or with ErrCycle.
 func (g *gather[T, A]) next(ctx context.Context) (int, error) {
+	i, err := g.wait(ctx)
+	if err == nil && g.parts != nil {
+		g.parts[i] = nil
+	}
+	return i, err
+}
+
+func (g *gather[T, A]) wait(ctx context.Context) (int, error) {
 	select {
 	case i := <-g.ready:
 		return i, nil
@@ -171,14 +188,11 @@ func (g *gather[T, A]) endVigil() {
 // awaited fills in for what the combinator waits.
 func (g *gather[T, A]) awaited(w *wait) {
 	w.any = g.any
-	for _, input := range g.inputs {
-		f := coreOf[T](input)
-		if f == nil && g.any {
-			w.futures = nil // It may end the wait, whatever becomes of the futures.
-			return
-		}
-		if f != nil && !f.settled() {
+	for i, input := range g.inputs {
+		if f := coreOf[T](input); f != nil && !f.settled() {
 			w.futures = append(w.futures, f)
+		} else if g.parts != nil && g.parts[i] != nil {
+			w.parts = append(w.parts, g.parts[i])
 		}
 	}
 }
@@ -201,12 +215,12 @@ func (g *gather[T, A]) observe(i int) {
 	}
 }
 
-// close takes the watchers out and waits for the goroutines. A panic of a foreign Await goes on in the caller, as does one of a
-// loop that is unwinding. The call must be deferred.
-func (g *gather[T, A]) close() {
-	loop := recover()
-	g.endVigil()
-	g.stop()
+// release takes the watchers out and ends the waiting for the futures.
+func (g *gather[T, A]) release() {
+	if g.released {
+		return
+	}
+	g.released = true
 	for i, input := range g.inputs {
 		f := coreOf[T](input)
 		if f == nil {
@@ -220,6 +234,36 @@ func (g *gather[T, A]) close() {
 		}
 		f.state.Add(noWaiter)
 	}
+}
+
+// cut is for a combinator that leaves without an outcome, because of err: it gives that with the failures that were entrusted to it,
+// as nobody else is left to tell of them.
+func (g *gather[T, A]) cut(err error) error {
+	g.release()
+	errs := []error{err}
+	for _, input := range g.inputs {
+		f := coreOf[T](input)
+		if f == nil || f.state.Load()&stateEntrusted == 0 {
+			continue
+		}
+		if failure := f.unobservedErr(); failure != nil {
+			f.observe()
+			errs = append(errs, failure)
+		}
+	}
+	if len(errs) == 1 {
+		return err
+	}
+	return &cutError{errors.Join(errs...)}
+}
+
+// close takes the watchers out and waits for the goroutines. A panic of a foreign Await goes on in the caller, as does one of a
+// loop that is unwinding. The call must be deferred.
+func (g *gather[T, A]) close() {
+	loop := recover()
+	g.endVigil()
+	g.stop()
+	g.release()
 	g.foreign.Wait()
 	var caught *PanicError
 	select {

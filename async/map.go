@@ -14,8 +14,8 @@ type MapConfig struct {
 
 	// Ahead is how many items may have been taken from the input and not yet given to the loop: the backpressure. At least
 	// Concurrency is of use. Defaults to twice Concurrency, growing by steps up to 512 as long as the items go through faster
-	// than one in 10 microseconds, where it costs next to nothing to be ahead. Memory is taken as the input is found to be so
-	// far ahead.
+	// than one in 10 microseconds, where it costs next to nothing to be ahead. Memory for more than 512 items is taken as the input
+	// is found to be so far ahead.
 	Ahead int
 
 	// Unordered gives the results as they are ready. Defaults to the order of the input. ForEach has no results to order.
@@ -80,7 +80,7 @@ func Map[A, B any](ctx context.Context, in iter.Seq[A], cfg MapConfig, fn func(c
 
 // ForEach calls fn for every item of in, several at a time, and returns when all calls have. It returns the first failure as an
 // [*ItemError]; with AllErrors it returns all of them, joined: the first [ErrorsMax], and how many there were beyond. A panic of fn
-// goes on in the caller. The input is read on the caller's goroutine; it is asked for one more item before ForEach leaves it for an
+// goes on in the caller. The input is read on the caller's goroutine, where its panic goes on as it is; it is asked for one more item before ForEach leaves it for an
 // error or the end of ctx, also where ctx has ended before.
 func ForEach[A any](ctx context.Context, in iter.Seq[A], cfg MapConfig, fn func(ctx context.Context, item A) error) error {
 	mustFunc(fn == nil, "ForEach")

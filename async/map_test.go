@@ -324,6 +324,47 @@ func TestMapPanics(t *testing.T) {
 	})
 }
 
+func TestMapManyAtOnce(t *testing.T) {
+	bubble(t, "as many calls run as Concurrency says, though it begins with less memory", func(t *testing.T, ctx context.Context) {
+		const most = 4 * windowStart
+		running, highest := 0, 0
+		var mu sync.Mutex
+		for _, err := range Map(ctx, numbers(3*most), MapConfig{Concurrency: most}, func(context.Context, int) (int, error) {
+			mu.Lock()
+			running++
+			highest = max(highest, running)
+			mu.Unlock()
+			nap(time.Second)
+			mu.Lock()
+			running--
+			mu.Unlock()
+			return 0, nil
+		}) {
+			wantNoErr(t, err)
+		}
+		want(t, "at once", highest, most)
+	})
+}
+
+func TestForEachInputPanics(t *testing.T) {
+	bubble(t, "on the caller's goroutine, so it goes on as it is when the calls have returned", func(t *testing.T, ctx context.Context) {
+		calls := 0
+		in := func(yield func(int) bool) { yield(1); synctest.Wait(); panic(errBoom) }
+		value := panicOf(func() {
+			_ = ForEach(ctx, in, MapConfig{}, func(ctx context.Context, _ int) error { <-ctx.Done(); calls++; return ctx.Err() })
+		})
+		want(t, "panic", value, any(errBoom))
+		want(t, "calls", calls, 1)
+	})
+	bubble(t, "with the failures that it would hide", func(t *testing.T, ctx context.Context) {
+		failure := errors.New("failure")
+		in := func(yield func(int) bool) { yield(1); synctest.Wait(); panic(errBoom) }
+		wantPanicError(t, errBoom, func() {
+			_ = ForEach(ctx, in, MapConfig{}, func(context.Context, int) error { return failure })
+		}, func(pe *PanicError) { wantErr(t, pe.Also, failure) })
+	})
+}
+
 func TestForEach(t *testing.T) {
 	bubble(t, "calls the function once for every item", func(t *testing.T, ctx context.Context) {
 		var mu sync.Mutex

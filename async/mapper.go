@@ -134,6 +134,9 @@ func (m *mapper[A, B]) join() { m.running.Wait() }
 // close ends what runs, waits for it, and lets panics go on: those of the calls and that of the loop. The call must be deferred.
 func (m *mapper[A, B]) close() {
 	loop := recover()
+	m.mu.Lock()
+	failures := m.failures.join() // Those that come of the cancellation are no news.
+	m.mu.Unlock()
 	m.cancel(errMapOver)
 	m.stop()
 	if m.unhook() {
@@ -144,7 +147,7 @@ func (m *mapper[A, B]) close() {
 	if pe := m.panicked.Load(); pe != nil {
 		panicAgain(loop, pe, m.failures.join())
 	}
-	panicAgain(loop, nil, nil)
+	panicAgain(loop, nil, failures)
 }
 
 // panics notes a panic and ends the run.
@@ -163,7 +166,9 @@ func (m *mapper[A, B]) produce() {
 	index := 0
 	returned := false
 	defer func() {
-		if r := recover(); r != nil {
+		if m.mode == mapNothing {
+			// This is the goroutine of ForEach's caller, where a panic and a Goexit of the input go on.
+		} else if r := recover(); r != nil {
 			m.panics(newPanicError(r))
 		} else if !returned {
 			m.fail(ErrGoexit)
@@ -247,7 +252,7 @@ func (m *mapper[A, B]) progress() int64 {
 type window struct {
 	size    int64
 	max     int64
-	asked   bool // for max: it is taken when the producer needs it. Else it is for items that go through fast.
+	needed  int64 // up to this it grows when the producer comes to its end, beyond it for items that go through fast.
 	counted int64
 	since   time.Time
 }
@@ -255,26 +260,29 @@ type window struct {
 // windowPace is the time per item below which the window grows.
 const windowPace = 10 * time.Microsecond
 
+// windowStart is the largest window to begin with, so that memory is taken for a large one only when the input comes so far.
+const windowStart = AheadGrownMax
+
 func newWindow(cfg MapConfig) *window {
-	size := int64(2 * cfg.Concurrency)
-	if cfg.Ahead > 0 {
-		return &window{size: min(size, int64(cfg.Ahead)), max: int64(cfg.Ahead), asked: true}
+	twice := int64(2 * cfg.Concurrency)
+	if ahead := int64(cfg.Ahead); ahead > 0 {
+		return &window{size: min(twice, ahead, windowStart), needed: ahead, max: ahead}
 	}
-	return &window{size: size, max: max(AheadGrownMax, size), since: time.Now()}
+	return &window{size: min(twice, windowStart), needed: twice, max: max(AheadGrownMax, twice), since: time.Now()}
 }
 
 // stretches makes the window larger, if it may, for a producer that has come to its end.
 func (w *window) stretches() bool {
-	if !w.asked || w.size == w.max {
+	if w.size >= w.needed {
 		return false
 	}
-	w.size = min(2*w.size, w.max)
+	w.size = min(2*w.size, w.needed)
 	return true
 }
 
 // grows counts an item and, each time two windowfuls have gone by, sees whether the window should grow.
 func (w *window) grows() bool {
-	if w.asked || w.size == w.max {
+	if w.needed == w.max || w.size == w.max {
 		return false
 	}
 	w.counted++

@@ -45,11 +45,42 @@ func asyncioSyncRows(ctx context.Context, s *async.Scope, m model) error {
 		set()
 		<-ready
 	}
-	//: asyncio.Event set and cleared again | publish each change instead
+	//: asyncio.Event set and cleared again | standard library: a channel that clear replaces, under a mutex
 	{
-		var changes async.Broadcast[bool]
-		err := changes.Publish(ctx, true)
-		use(err)
+		var mu sync.Mutex
+		isSet, ready := false, make(chan struct{})
+		set := func() {
+			mu.Lock()
+			defer mu.Unlock()
+			if !isSet {
+				isSet = true
+				close(ready)
+			}
+		}
+		clear := func() {
+			mu.Lock()
+			defer mu.Unlock()
+			if isSet {
+				isSet, ready = false, make(chan struct{})
+			}
+		}
+		wait := func(ctx context.Context) error {
+			mu.Lock()
+			ready := ready
+			mu.Unlock()
+			select {
+			case <-ready:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		set()
+		clear()
+		set()
+		if err := wait(ctx); err != nil {
+			return err
+		}
 	}
 	//: asyncio.Condition | standard library
 	{
@@ -340,25 +371,33 @@ func asyncioSyncRows6(ctx context.Context, s *async.Scope, m model) error {
 		}
 		use(isSet)
 	}
-	//: Barrier.abort(), Barrier.n_waiting, BrokenBarrierError | a wait that ends with the context of the scope
+	//: Barrier.wait(), abort(), n_waiting, BrokenBarrierError | to abort is to cancel the scope: the waits end with its cause
 	{
-		arrived := make(chan struct{}, 3)
-		all := make(chan struct{})
-		for range 3 {
-			s.Go(func(ctx context.Context) error {
-				arrived <- struct{}{}
-				if len(arrived) == cap(arrived) {
-					close(all)
-				}
-				select {
-				case <-all:
-					return nil
-				case <-ctx.Done():
-					return context.Cause(ctx)
-				}
-			})
-			<-time.After(time.Millisecond)
+		const parties = 3
+		var mu sync.Mutex
+		waiting, all := 0, make(chan struct{})
+		wait := func(ctx context.Context) error {
+			mu.Lock()
+			if waiting++; waiting == parties {
+				close(all) // A new channel and a count of 0 make the next round.
+			}
+			mu.Unlock()
+			select {
+			case <-all:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 		}
+		err := async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
+			for range parties {
+				s.Go(wait)
+			}
+			return nil
+		})
+		use(err)
+		abort := s.Cancel
+		use(abort)
 	}
 	//: QueueShutDown | standard library: a receive says whether the channel is open
 	{

@@ -134,9 +134,10 @@ func asyncioRows2(ctx context.Context, s *async.Scope, m model) error {
 		v, err := f.Await(ctx)
 		use(v, err)
 	}
-	//: shield(f()) | a plain call: take the cancellation off its context
+	//: shield(f()) | the waiting ends with ctx, the work goes on; the scope waits for it
 	{
-		v, err := fetch(context.WithoutCancel(ctx))
+		task := async.Go(s, fetch)
+		v, err := task.Await(ctx)
 		use(v, err)
 	}
 	//: to_thread(f) | every goroutine may block

@@ -89,7 +89,7 @@ func javaStateRows2(ctx context.Context, s *async.Scope, m model) error {
 		r, ok := f.Result()
 		use(r.Value, r.Err, ok)
 	}
-	//: isDone() |
+	//: isDone(), toString() |
 	{
 		_, done := f.Result()
 		use(done)
@@ -231,6 +231,17 @@ func javaStateRows4(ctx context.Context, s *async.Scope, m model) error {
 		cancel()
 		err = pool.Stop(now)
 		use(err)
+	}
+	//: executor.isShutdown(), isTerminated() | a stopped pool refuses work
+	{
+		pool, err := async.NewPool(async.PoolConfig{})
+		if err != nil {
+			return err
+		}
+		_ = pool.Stop(ctx)
+		_, err = async.Submit(ctx, pool, fetch)
+		isShutdown := errors.Is(err, async.ErrPoolStopped)
+		use(isShutdown)
 	}
 	//: Executors.newVirtualThreadPerTaskExecutor() | goroutines are such threads, and the scope is the executor
 	{

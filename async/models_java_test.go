@@ -84,12 +84,12 @@ func javaRows2(ctx context.Context, s *async.Scope, m model) error {
 		})
 		use(cf)
 	}
-	//: thenAcceptBoth, runAfterBoth |
+	//: thenAcceptBoth, runAfterBoth, thenAcceptBothAsync, runAfterBothAsync | where it is run says whether it is asynchronous: call it in Go
 	{
 		a, b, err := async.Both(ctx, f, g)
 		fmt.Println(a, b, err)
 	}
-	//: applyToEither, acceptEither, runAfterEither |
+	//: applyToEither, acceptEither, runAfterEither, applyToEitherAsync, acceptEitherAsync, runAfterEitherAsync | as above
 	{
 		v, err := async.Either(ctx, f, g)
 		fmt.Println(v, err)

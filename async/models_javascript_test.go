@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -290,6 +291,32 @@ func jsRows6(ctx context.Context, s *async.Scope, m model) error {
 		stop := context.AfterFunc(ctx, func() { fmt.Println("aborted") })
 		removed := stop()
 		use(removed)
+	}
+	//: signal.dispatchEvent(e) | standard library: the cause says why
+	{
+		ctx, abort := context.WithCancelCause(ctx)
+		abort(errors.New("why"))
+		use(context.Cause(ctx))
+	}
+	//: timer.refresh() | standard library
+	{
+		timer := time.AfterFunc(time.Second, func() { fmt.Println("late") })
+		timer.Reset(time.Second)
+		timer.Stop()
+	}
+	//: timer.ref(), unref(), hasRef() | a task of the scope keeps it open; a time.AfterFunc does not
+	{
+		timer := time.AfterFunc(time.Second, func() { fmt.Println("late") })
+		defer timer.Stop()
+	}
+	//: timer.close(), clearImmediate(immediate) |
+	{
+		immediate := async.Delay(s, 0, fetch)
+		immediate.Cancel(nil)
+	}
+	//: timers/promises: scheduler.yield() | standard library; rarely of use, as goroutines are preempted
+	{
+		runtime.Gosched()
 	}
 	return nil
 }

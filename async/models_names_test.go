@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// modelNames has what each world calls its functions. Each name stands in the first column of the tables that are named.
+// modelNames has names beside those of vendorNames: of later versions, of options, and of libraries around them.
 var modelNames = map[string]string{
 	"asyncio": `run Runner TaskGroup create_task gather wait wait_for timeout timeout_at as_completed sleep shield to_thread run_coroutine_threadsafe
 current_task all_tasks iscoroutine isfuture ensure_future wrap_future eager_task_factory get_running_loop get_event_loop new_event_loop set_event_loop
@@ -38,18 +38,27 @@ compose cork uncork pause resume destroy Readable.from map filter forEach toArra
 
 func TestModelsNameEveryFunction(t *testing.T) {
 	for tables, names := range modelNames {
-		var titles strings.Builder
-		for table := range strings.FieldsSeq(tables) {
-			for line := range strings.SplitSeq(makeTable(t, table), "\n") {
-				if cells := strings.SplitN(line, " | ", 2); strings.HasPrefix(line, "| `") {
-					titles.WriteString(cells[0] + "\n")
-				}
+		rowsHave(t, tables, names)
+	}
+	for tables, names := range vendorNames {
+		rowsHave(t, tables, names)
+	}
+}
+
+// rowsHave looks for each of the names in the first column of the tables.
+func rowsHave(t *testing.T, tables, names string) {
+	t.Helper()
+	var titles strings.Builder
+	for table := range strings.FieldsSeq(tables) {
+		for line := range strings.SplitSeq(makeTable(t, table), "\n") {
+			if cells := strings.SplitN(line, " | ", 2); strings.HasPrefix(line, "| `") {
+				titles.WriteString(cells[0] + "\n")
 			}
 		}
-		for name := range strings.FieldsSeq(names) {
-			if !regexp.MustCompile(`(^|[^\w])` + regexp.QuoteMeta(name) + `([^\w]|$)`).MatchString(titles.String()) {
-				t.Errorf("no row of the tables %s has %s", tables, name)
-			}
+	}
+	for name := range strings.FieldsSeq(names) {
+		if !regexp.MustCompile(`(^|[^\w])` + regexp.QuoteMeta(name) + `([^\w]|$)`).MatchString(titles.String()) {
+			t.Errorf("no row of the tables %s has %s", tables, name)
 		}
 	}
 }

@@ -178,6 +178,7 @@ func nodeRows3(ctx context.Context, s *async.Scope, m model) error {
 			return writer.CloseWithError(errors.Join(err, zip.Close()))
 		})
 		_, err := io.Copy(os.Stdout, reader)
+		reader.CloseWithError(err) // A writer that waits for this side is let go of.
 		use(err)
 	}
 	//: stream.pause(), stream.resume() | the consumer sets the pace; a pool can be paused
@@ -210,7 +211,7 @@ func nodeRows3(ctx context.Context, s *async.Scope, m model) error {
 func nodeRows4(ctx context.Context, s *async.Scope, m model) error {
 	f, g, fs := m.f, m.g, m.fs
 	use(f, g, fs)
-	//: AsyncLocalStorage | standard library
+	//: AsyncLocalStorage: run(store, f), getStore(), enterWith(store), exit(f), disable(), bind(f), snapshot() | standard library
 	{
 		type userKey struct{}
 		ctx := context.WithValue(ctx, userKey{}, "Ada")
@@ -245,7 +246,7 @@ func nodeRows5(ctx context.Context, s *async.Scope, m model) error {
 		listeners = slices.Insert(listeners, 0, func(id int) { fmt.Println(id) })
 		use(listeners)
 	}
-	//: emitter.setMaxListeners(n), getMaxListeners() | a buffer is bounded for each subscriber; one that is not closed is seen as Missed or as a wait of Publish
+	//: emitter.setMaxListeners(n), getMaxListeners(), defaultMaxListeners | a buffer is bounded for each subscriber; one that is not closed is seen as Missed or as a wait of Publish
 	{
 		var orders async.Broadcast[int]
 		sub, err := orders.Subscribe(async.SubscriptionConfig{Overflow: async.OverflowReject})
@@ -255,7 +256,7 @@ func nodeRows5(ctx context.Context, s *async.Scope, m model) error {
 		missed := sub.Missed()
 		use(missed)
 	}
-	//: captureRejections, errorMonitor | the error of a listener is its task's, and ends the scope
+	//: captureRejections, captureRejectionSymbol, errorMonitor | the error of a listener is its task's, and ends the scope
 	{
 		var sub *async.Subscription[int]
 		s.Go(func(ctx context.Context) error {
@@ -274,7 +275,7 @@ func nodeRows5(ctx context.Context, s *async.Scope, m model) error {
 		err := events.Publish(ctx, event{kind: "order", detail: "1"})
 		use(err)
 	}
-	//: readable.pipe(writable), unpipe() | standard library
+	//: readable.pipe(writable), unpipe(), Writable | standard library
 	{
 		n, err := io.Copy(os.Stdout, os.Stdin)
 		use(n, err)
@@ -298,7 +299,7 @@ func nodeRows5(ctx context.Context, s *async.Scope, m model) error {
 		lengths := async.Map(ctx, values, async.MapConfig{}, func(ctx context.Context, text string) (int, error) { return len(text), nil })
 		use(lengths)
 	}
-	//: writable.cork(), uncork() | standard library
+	//: writable.cork(), uncork(), writableCorked | standard library
 	{
 		out := bufio.NewWriter(os.Stdout)
 		fmt.Fprintln(out, "one")
@@ -379,20 +380,20 @@ func nodeRows6(ctx context.Context, s *async.Scope, m model) error {
 		err := async.ForEach(ctx, source, async.MapConfig{Ahead: 16}, store)
 		use(err)
 	}
-	//: readableLength, writableLength, writableHighWaterMark, readableHighWaterMark, desiredSize | standard library: of the channel between
+	//: readableLength, writableLength, writableHighWaterMark, readableHighWaterMark, getDefaultHighWaterMark, setDefaultHighWaterMark, readableBuffer, writableBuffer, desiredSize | standard library: of the channel between
 	{
 		queue := make(chan int, 16)
 		length, highWaterMark := len(queue), cap(queue)
 		desiredSize := highWaterMark - length
 		use(desiredSize)
 	}
-	//: readableFlowing | nothing flows before the loop begins, and each step of it takes one
+	//: readableFlowing, isPaused(), readableDidRead, isDisturbed() | nothing flows before the loop begins, and each step of it takes one
 	{
 	}
-	//: objectMode | every stream has a type: iter.Seq[T] and Map are for values, io.Reader for bytes
+	//: objectMode, readableObjectMode, writableObjectMode, setEncoding(), setDefaultEncoding(), readableEncoding | every stream has a type: iter.Seq[T] and Map are for values, io.Reader for bytes
 	{
 	}
-	//: Duplex, PassThrough | standard library
+	//: Duplex, PassThrough, duplexPair() | standard library
 	{
 		one, other := net.Pipe()
 		s.Go(func(ctx context.Context) error {
@@ -404,6 +405,34 @@ func nodeRows6(ctx context.Context, s *async.Scope, m model) error {
 	}
 	//: process.on('rejectionHandled', f) | an error is reported once, at the end of the scope, when it is known that nobody looked
 	{
+	}
+	//: writable.end(x), writableEnded, writableFinished | standard library: the sender closes
+	{
+		queue := make(chan int, 1)
+		queue <- 1
+		close(queue)
+	}
+	//: readable.unshift(x) | standard library
+	{
+		in := bufio.NewReader(os.Stdin)
+		first, err := in.ReadByte()
+		if err == nil {
+			err = in.UnreadByte()
+		}
+		use(first, err)
+	}
+	//: readable.wrap(old), iterator(), fromWeb(stream), toWeb(stream), Stream | standard library: anything that can be read becomes an iterator
+	{
+		lines := func(yield func(string) bool) {
+			for in := bufio.NewScanner(os.Stdin); in.Scan() && yield(in.Text()); {
+			}
+		}
+		use(lines)
+	}
+	//: destroyed, closed, errored, readableEnded, readableAborted, writableAborted, isDestroyed(), isErrored(), isReadable(), isWritable() | the loop or the call returns, and its error says why
+	{
+		err := async.ForEach(ctx, slices.Values([]int{1, 2}), async.MapConfig{}, store)
+		use(err)
 	}
 	return nil
 }

@@ -21,29 +21,30 @@ const modelsDoc = "../docs/async-models.md"
 // The tables of docs/async-models.md are made from the files below, which compile. A row is a comment that begins with "//: " and
 // has the other world's name, and after a bar a remark; the block that follows is the code. Lines that begin with "use(" only keep
 // the compiler content and are left out.
-var modelTables = []string{"asyncio", "asyncio_sync", "java", "java_state", "javascript", "node"}
+var modelTables = []string{"asyncio", "asyncio_sync", "asyncio_transports", "java", "java_state", "javascript", "node"}
 
 // modelRows has the functions that the rows stand in and that are run, too.
 var modelRows = map[string]func(context.Context, *async.Scope, model) error{
-	"asyncioRows":      asyncioRows,
-	"asyncioRows2":     asyncioRows2,
-	"asyncioSyncRows":  asyncioSyncRows,
-	"asyncioSyncRows2": asyncioSyncRows2,
-	"asyncioSyncRows3": asyncioSyncRows3,
-	"javaRows":         javaRows,
-	"javaRows2":        javaRows2,
-	"javaRows3":        javaRows3,
-	"javaStateRows3":   javaStateRows3,
-	"jsRows":           jsRows,
-	"jsRows2":          jsRows2,
-	"jsRows4":          jsRows4,
-	"jsRows5":          jsRows5,
-	"nodeRows4":        nodeRows4,
-	"asyncioRows7":     asyncioRows7,
-	"asyncioSyncRows6": asyncioSyncRows6,
-	"javaStateRows4":   javaStateRows4,
-	"nodeRows6":        nodeRows6,
-	"jsRows6":          jsRows6,
+	"asyncioRows":           asyncioRows,
+	"asyncioRows2":          asyncioRows2,
+	"asyncioSyncRows":       asyncioSyncRows,
+	"asyncioSyncRows2":      asyncioSyncRows2,
+	"asyncioSyncRows3":      asyncioSyncRows3,
+	"asyncioTransportRows4": asyncioTransportRows4,
+	"javaRows":              javaRows,
+	"javaRows2":             javaRows2,
+	"javaRows3":             javaRows3,
+	"javaStateRows3":        javaStateRows3,
+	"jsRows":                jsRows,
+	"jsRows2":               jsRows2,
+	"jsRows4":               jsRows4,
+	"jsRows5":               jsRows5,
+	"nodeRows4":             nodeRows4,
+	"asyncioRows7":          asyncioRows7,
+	"asyncioSyncRows6":      asyncioSyncRows6,
+	"javaStateRows4":        javaStateRows4,
+	"nodeRows6":             nodeRows6,
+	"jsRows6":               jsRows6,
 }
 
 // modelRowsCompiled has those that are only compiled: they show panics, wait for signals, use the network, or write to the terminal.
@@ -57,6 +58,9 @@ var modelRowsCompiled = []func(context.Context, *async.Scope, model) error{
 	asyncioSyncRows5,
 	asyncioSyncRows7,
 	asyncioSyncRows8,
+	asyncioTransportRows,
+	asyncioTransportRows2,
+	asyncioTransportRows3,
 	javaStateRows,
 	javaStateRows2,
 	jsRows3,

@@ -71,10 +71,11 @@ type PoolConfig struct {
 	// Overflow says what becomes of work that finds the queue full. Defaults to OverflowBlock.
 	Overflow Overflow
 
-	// OnError is called with every failure that nobody else gets to see: at once for work of Pool.Go, which ends when OnError
-	// has returned; by Stop for a future that nobody has looked at. It must not wait for its own pool, by Drain, Stop or a
-	// submission that waits for room, as the pool waits for it. A panic of OnError comes out of Stop. Defaults to joining these
-	// errors, up to ErrorsMax, to what Stop returns.
+	// OnError is called with every failure that nobody else gets to see. It is told at once of a failure of Pool.Go, which ends when
+	// OnError has returned, and by Stop of a future that nobody has looked at. Where thousands of such futures pile up, it is told of
+	// the oldest earlier, several at once, and each while a worker, or who else settles a future that fails then, waits for it. It must
+	// not wait for its own pool, by Drain, Stop or a submission that waits for room, as the pool waits for it. A panic of OnError
+	// comes out of Stop, as an error. Defaults to joining these errors, up to ErrorsMax, to what Stop returns.
 	OnError func(err error)
 }
 
@@ -100,7 +101,7 @@ const (
 )
 
 // Priority orders work in a pool. Each priority has a queue of its own; the higher goes first, save that every 16th time a worker
-// looks at the lower ones first, so that none of them waits for ever.
+// looks first at PriorityLow and at PriorityNormal, by turns, so that neither waits for ever.
 type Priority int
 
 const (

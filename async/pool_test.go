@@ -111,8 +111,41 @@ func TestPoolControl(t *testing.T) {
 		wantNoErr(t, p.Drain(ctx))
 		want(t, "first", order[0], PriorityHigh)
 		want(t, "high in the first 40", count(order[:40], PriorityHigh) >= 37, true)
-		want(t, "low in the first 40", count(order[:40], PriorityLow) >= 2, true)
+		want(t, "low in the first 40", count(order[:40], PriorityLow) >= 1, true)
 		want(t, "all", len(order), 120)
+	})
+}
+
+func TestPoolOnErrorEarly(t *testing.T) {
+	reported := 0
+	cfg := PoolConfig{Workers: 1, Queue: watchedMax, OnError: func(error) { reported++ }}
+	inPool(t, "the oldest of many failures are told before Stop", cfg, nil, func(t *testing.T, ctx context.Context, p *Pool) {
+		for range watchedMax {
+			_, err := Submit(ctx, p, failing[int](errBoom))
+			wantNoErr(t, err)
+		}
+		wantNoErr(t, p.Drain(ctx))
+		want(t, "told early", reported, watchedMax/2)
+		wantNoErr(t, p.Stop(ctx))
+		want(t, "told in all", reported, watchedMax)
+	})
+}
+
+func TestNoPriorityStarves(t *testing.T) {
+	inPool(t, "of three full queues", PoolConfig{Workers: 1}, nil, func(t *testing.T, ctx context.Context, p *Pool) {
+		var order []Priority
+		p.Pause()
+		for _, priority := range []Priority{PriorityLow, PriorityNormal, PriorityHigh} {
+			for range PoolQueueDefault {
+				wantNoErr(t, p.GoAt(ctx, priority, func(context.Context) error { order = append(order, priority); return nil }))
+			}
+		}
+		p.Resume()
+		wantNoErr(t, p.Drain(ctx))
+		first := order[:20*lowFirst]
+		want(t, "high", count(first, PriorityHigh) >= 18*lowFirst, true)
+		want(t, "normal", count(first, PriorityNormal), 10)
+		want(t, "low", count(first, PriorityLow), 10)
 	})
 }
 

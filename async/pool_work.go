@@ -11,7 +11,7 @@ type worker struct {
 	pool     *Pool
 	current  atomic.Pointer[taskContext] // of the work that it does, or did last; nil while it sleeps.
 	busy     bool
-	takes    int           // counts, for the turn of the lower priorities.
+	takes    uint          // counts, for the turn of the lower priorities.
 	contexts []taskContext // made and not yet used.
 	self     *sleeper
 	timer    *time.Timer
@@ -23,8 +23,15 @@ type worker struct {
 	_     [56]byte
 }
 
-// lowFirst is how often a worker looks at the lower priorities first.
+// lowFirst is how often a worker looks at a lower priority first: at PriorityLow and at PriorityNormal by turns.
 const lowFirst = 16
+
+// The orders in which a worker looks at the levels of a pool.
+var (
+	highFirst   = [levelCount]int{0, 1, 2}
+	normalFirst = [levelCount]int{1, 2, 0}
+	lowestFirst = [levelCount]int{2, 1, 0}
+)
 
 // work takes work and does it until the worker is not needed any more.
 func (w *worker) work() {
@@ -89,18 +96,25 @@ func (w *worker) take() (x work, ok bool) {
 		return x, false
 	}
 	w.takes++
-	lowerFirst := w.takes%lowFirst == 0
-	for i := range p.levels {
+	for _, i := range w.order() {
 		l := &p.levels[i]
-		if lowerFirst {
-			l = &p.levels[levelCount-1-i]
-		}
 		if x, ok = l.pop(); ok {
 			l.space.wake()
 			return x, true
 		}
 	}
 	return x, false
+}
+
+// order gives the levels in the order for this take.
+func (w *worker) order() *[levelCount]int {
+	switch w.takes % (2 * lowFirst) {
+	case 0:
+		return &normalFirst
+	case lowFirst:
+		return &lowestFirst
+	}
+	return &highFirst
 }
 
 // wait waits for work, or for a reason to leave. timely is false when nothing came in the time that workers wait for.

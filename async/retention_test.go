@@ -68,6 +68,27 @@ func TestRetention(t *testing.T) {
 		wantFreed(t, "the context that a settled future of "+name+" began with", b)
 		runtime.KeepAlive(f)
 	}
+	t.Run("work whose context ended before it could start", func(t *testing.T) {
+		ctx, b := burdened()
+		f := func() *Future[int] {
+			ctx, cancel := context.WithCancel(ctx)
+			p.Pause()
+			f, err := Submit(ctx, p, value(1))
+			wantNoErr(t, err)
+			cancel()
+			p.Resume()
+			_, err = f.Await(t.Context())
+			wantErr(t, err, context.Canceled)
+			return f
+		}()
+		for range contextsMade { // The worker keeps the contexts that it has made at once.
+			_, err := Submit(t.Context(), p, value(1))
+			wantNoErr(t, err)
+		}
+		wantNoErr(t, p.Drain(t.Context()))
+		wantFreed(t, "its context", b)
+		runtime.KeepAlive(f)
+	})
 	p.Pause()
 	f, b := func() (*Future[int], weak.Pointer[burden]) {
 		b := &burden{}
@@ -102,6 +123,14 @@ func TestMemoryFollowsUse(t *testing.T) {
 	for _, cfg := range []MapConfig{{Concurrency: 2}, {Concurrency: 2, Ahead: AheadMax}, {Concurrency: 2, Unordered: true}, {Concurrency: 2, Ahead: AheadMax, Unordered: true}} {
 		few("Map over ten items", 48<<10, func() {
 			for _, err := range Map(ctx, numbers(10), cfg, big) {
+				wantNoErr(t, err)
+			}
+		})
+	}
+	for _, cfg := range []MapConfig{{}, {Unordered: true}, {Ahead: AheadMax}} {
+		cfg.Concurrency = ConcurrencyMax
+		few("Map with the largest Concurrency", 96<<10, func() {
+			for _, err := range Map(ctx, numbers(3), cfg, double) {
 				wantNoErr(t, err)
 			}
 		})

@@ -11,7 +11,7 @@ import (
 // that a scope starts outlives the call. All its methods may be called by any goroutine.
 type Scope struct {
 	ctx    context.Context
-	tasks  context.Context // the same, as the parent of tasks that have a future.
+	tasks  *ownedContext // the same, as the parent of tasks that have a future.
 	cancel context.CancelCauseFunc
 	slots  chan struct{} // holds one token for each running task; nil without a limit.
 	hook   func(error)
@@ -74,7 +74,7 @@ func (cfg ScopeConfig) Run(ctx context.Context, body func(ctx context.Context, s
 			s.cancel(errBodyGone)
 		}
 		s.leave()
-		<-s.idle
+		s.awaitIdle()
 		err = s.end(panicked, !returned)
 	}()
 	if err := body(s.ctx, s); err != nil {
@@ -171,6 +171,26 @@ func (s *Scope) leave() {
 	}
 }
 
+// awaitIdle waits until everything in the scope has ended. Where the tasks wait for the one that runs the scope, this wait takes part
+// in the knot, but one of theirs ends with ErrCycle.
+func (s *Scope) awaitIdle() {
+	select {
+	case <-s.idle:
+		return
+	default:
+	}
+	v := newVigil(s.ctx)
+	defer v.end()
+	for {
+		select {
+		case <-s.idle:
+			return
+		case <-v.due:
+			_ = v.check(func(w *wait) { w.scope = s.tasks })
+		}
+	}
+}
+
 // acquire waits for a place under the limit, or for the end of ctx.
 func (s *Scope) acquire(ctx context.Context) error {
 	if ctx.Err() != nil {
@@ -205,7 +225,8 @@ func (s *Scope) run(fn func(context.Context) error) {
 		s.release()
 		s.leave()
 	}()
-	err = fn(s.ctx)
+	ctx, _ := s.tasks.part(s.ctx)
+	err = fn(ctx)
 }
 
 // fail notes an error and cancels the rest. Consequences of an earlier cancellation are no news.
