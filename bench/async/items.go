@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
-	"runtime"
 	"sync"
 
 	conciter "github.com/sourcegraph/conc/iter"
@@ -31,7 +28,7 @@ const (
 
 func mapping() group {
 	ordered := mapWith(async.MapConfig{})
-	return group{"Map: one result for each of ten million integers, or of a million where that says enough", []contender{
+	return group{"Map: one result for each of ten million integers, or of a million where that says enough", 1, []contender{
 		{mapName, items, ordered},
 		{mapName + again, items, ordered},
 		{"async.Map, unordered", items, mapWith(async.MapConfig{Unordered: true})},
@@ -183,7 +180,7 @@ func joining() group {
 			panic(err)
 		}
 	}
-	return group{"All over 10,000 pending futures: make, settle and join", []contender{
+	return group{"All over 10,000 pending futures: make, settle and join", 100, []contender{
 		{"async.All", joined, outside},
 		{"async.All" + again, joined, outside},
 		{"async.All inside a task", joined, inside},
@@ -260,7 +257,7 @@ func chaining() group {
 			panic(err)
 		}
 	}
-	return group{"A chain of 10,000 Then", []contender{
+	return group{"A chain of 10,000 Then", 100, []contender{
 		{"async.Then", chained, then},
 		{"async.Then" + again, chained, then},
 		{"a goroutine and a channel each", chained, func(n int) {
@@ -275,56 +272,4 @@ func chaining() group {
 			check(<-last, n)
 		}},
 	}}
-}
-
-// memory reports what a million pending futures take up.
-func memory(scale float64) {
-	n := pieces(1_000_000, scale)
-	fmt.Printf("\n## A million pending futures\n\n| | bytes each |\n| --- | ---: |\n")
-	err := async.Run(ctx, func(ctx context.Context, s *async.Scope) error {
-		defer s.Stop()
-		fmt.Printf("| async.Resolver with its future | %d |\n", heapEach(n, func() any { return async.NewResolver[int](s) }))
-		fmt.Printf("| the same, with a goroutine in Await | %d |\n", heapEach(max(1, n/10), func() any { return waitFor(s, async.NewResolver[int](s).Future()) }))
-		wait := func(ctx context.Context) (int, error) { <-ctx.Done(); return 0, ctx.Err() }
-		fmt.Printf("| async.Go, its goroutine included | %d |\n", heapEach(max(1, n/10), func() any { return async.Go(s, wait) }))
-		p := must(async.NewPool(async.PoolConfig{Queue: n}))
-		p.Pause()
-		one := func(context.Context) (int, error) { return 1, nil }
-		fmt.Printf("| async.Submit, its place in the queue included | %d |\n", heapEach(n, func() any { return must(async.Submit(ctx, p, one)) }))
-		return p.Stop(ctx)
-	})
-	if err != nil {
-		panic(err)
-	}
-	fmt.Printf("| a channel with room for one int | %d |\n", heapEach(n, func() any { return make(chan int, 1) }))
-	done := make(chan struct{})
-	fmt.Printf("| a waiting goroutine, stack included | %d |\n", heapEach(max(1, n/10), func() any { go func() { <-done }(); return nil }))
-	close(done)
-}
-
-// waitFor starts a task that awaits f until its scope ends.
-func waitFor(s *async.Scope, f *async.Future[int]) *async.Future[int] {
-	s.Go(func(ctx context.Context) error {
-		_, err := f.Await(ctx)
-		if errors.Is(err, async.ErrScopeEnded) || errors.Is(err, async.ErrStopped) {
-			return nil
-		}
-		return err
-	})
-	return f
-}
-
-// heapEach gives the bytes of heap and stacks that n things take up, each.
-func heapEach(n int, one func() any) int {
-	keep := make([]any, n)
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	for i := range keep {
-		keep[i] = one()
-	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	runtime.KeepAlive(keep)
-	return int(after.HeapAlloc+after.StackInuse-before.HeapAlloc-before.StackInuse) / n
 }

@@ -2,7 +2,8 @@
 // interleaved: every round runs every contender once, in an order that moves on by one from round to round. One contender of
 // each group runs a second time as the A/A control: what those two differ by is what a difference means nothing below.
 //
-// Every contender checks its results. The output is a Markdown report.
+// What pending work takes up in memory is measured in processes of its own, one for each number. Every contender checks its results.
+// The output is a Markdown report.
 package main
 
 import (
@@ -28,6 +29,7 @@ type contender struct {
 // group is work that several contenders do.
 type group struct {
 	title      string
+	repeats    int // how often a round runs each contender: more often where one run is too short to be timed.
 	contenders []contender
 }
 
@@ -40,10 +42,15 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often every contender runs")
 	scale := flag.Float64("scale", 1, "the share of the work to do, for a quick look")
 	only := flag.String("only", "", "a part of the titles of the groups to run")
+	pending := flag.String("memory", "", "print what one row of the memory table takes up, in this process, and nothing else")
 	flag.Parse()
 	if *rounds < 1 || *scale <= 0 {
 		fmt.Fprintf(os.Stderr, "async: -rounds must be at least 1 and -scale above 0, got %d and %v\n", *rounds, *scale)
 		os.Exit(2)
+	}
+	if *pending != "" {
+		memoryOf(*pending, *scale)
+		return
 	}
 	start := time.Now()
 	head(*rounds, *scale)
@@ -56,7 +63,7 @@ func main() {
 		}
 	}
 	if *only == "" {
-		memory(*scale)
+		memory(*rounds, *scale)
 	}
 	judge(outcomes)
 	fmt.Printf("\nIt took %v. %s\n", time.Since(start).Round(time.Second), load("at the end"))
@@ -114,7 +121,7 @@ func (g group) measure(rounds int, scale float64) [][]sample {
 		for i := range g.contenders {
 			i = (i + round) % len(g.contenders)
 			c := g.contenders[i]
-			samples[i] = append(samples[i], c.sample(pieces(c.n, scale)))
+			samples[i] = append(samples[i], c.sample(pieces(c.n, scale), g.repeats))
 		}
 	}
 	return samples
@@ -122,15 +129,17 @@ func (g group) measure(rounds int, scale float64) [][]sample {
 
 func pieces(n int, scale float64) int { return max(1, int(float64(n)*scale)) }
 
-func (c contender) sample(n int) sample {
+func (c contender) sample(n, repeats int) sample {
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	cpu, start := cpuTime(), time.Now()
-	c.run(n)
+	for range repeats {
+		c.run(n)
+	}
 	nanos, cpu := time.Since(start), cpuTime()-cpu
 	runtime.ReadMemStats(&after)
-	per := func(total uint64) float64 { return float64(total) / float64(n) }
+	per := func(total uint64) float64 { return float64(total) / float64(n*repeats) }
 	return sample{per(uint64(nanos)), per(uint64(cpu)), per(after.Mallocs - before.Mallocs), per(after.TotalAlloc - before.TotalAlloc)}
 }
 
@@ -139,7 +148,7 @@ func (g group) report(samples [][]sample, scale float64) {
 	for i, c := range g.contenders {
 		s := samples[i]
 		allocs, bytes := middle(s, allocsOf), middle(s, bytesOf)
-		fmt.Printf("| %s | %d | %s | %s | %.1f | %.0f |\n", c.name, pieces(c.n, scale), spread(s, nanosOf), spread(s, cpuOf), allocs, bytes)
+		fmt.Printf("| %s | %d | %s | %s | %.1f | %.0f |\n", c.name, pieces(c.n, scale)*g.repeats, spread(s, nanosOf), spread(s, cpuOf), allocs, bytes)
 	}
 	// The first two contenders are the same.
 	clock, cpu := apart(samples[0], samples[1], nanosOf), apart(samples[0], samples[1], cpuOf)

@@ -75,7 +75,7 @@ func plainTasks() group {
 			panic(err)
 		}
 	})
-	return group{"A million tiny tasks without results", []contender{
+	return group{"A million tiny tasks without results", 1, []contender{
 		{poolGoName, tasks, asyncPool},
 		{poolGoName + again, tasks, asyncPool},
 		{"async.Scope.Go, no limit", tasks, counting(scopeTasks(async.ScopeConfig{}))},
@@ -190,7 +190,7 @@ func resultTasks() group {
 			panic(err)
 		}
 	}
-	return group{"A million tiny tasks with results, each awaited", []contender{
+	return group{"A million tiny tasks with results, each awaited", 1, []contender{
 		{submitName, tasks, asyncPool},
 		{submitName + again, tasks, asyncPool},
 		{"async.Go in a scope", tasks, scopeResults},
