@@ -58,6 +58,8 @@ func api(c *Config) []*key {
 		integer("http.waiters_max", &c.HTTP.WaitersMax, 4096, 1, 1_000_000, "How many requests may wait at a time; further ones are answered at once."),
 		size("http.body_bytes_max", &c.HTTP.BodyBytesMax, 256<<20, 2<<20, maxInt(64<<30),
 			"How many bytes of request bodies are held at a time, over all requests; a request over it is answered 429."),
+		size("http.answer_bytes_max", &c.HTTP.AnswerBytesMax, 256<<20, 8<<20, maxInt(64<<30),
+			"How many bytes of answers are held at a time, half while they are made and half while they are sent; a request that finds no room is answered 503."),
 	}
 }
 
