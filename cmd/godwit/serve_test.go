@@ -269,6 +269,7 @@ func TestStartsThatFail(t *testing.T) {
 		"listen to all":         {[]string{"serve", "--listen", "0.0.0.0:0"}, exitUsage, []string{"--listen must be a loopback address", "--insecure-listen"}},
 		"no workers":            {[]string{"serve", "--workers", "0"}, exitUsage, []string{"--workers must be from 1 to 10000, got 0"}},
 		"queue name":            {[]string{"worker", "--queues", "a b=1"}, exitUsage, []string{`--queues must be named by at most 128 letters`}},
+		"unknown kind, checked": {[]string{"serve", "--db", "mysql://x", "--check-config"}, exitUsage, []string{`has the scheme "mysql", which is none of sqlite, postgres, memory`}},
 		"configuration":         {[]string{"serve", "--config", "bad.yaml", "--check-config"}, exitUsage, []string{"bad.yaml:1:1: lese is no key", "bad.yaml:2:8: lease must be a duration"}},
 		"no configuration":      {[]string{"serve", "--config", "gone.yaml"}, exitUsage, []string{"gone.yaml: cannot be opened: no such file"}},
 		"configuration unnamed": {[]string{"serve", "--config", ""}, exitUsage, []string{"--config is given and empty"}},

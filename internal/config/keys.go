@@ -19,7 +19,8 @@ func keysOf(c *Config) []*key {
 }
 
 func process(c *Config) []*key {
-	db := text("db", &c.DB, "sqlite:godwit.db", isDatabase, "`sqlite:PATH`, `postgres://...`", "The database. Its password is not shown.")
+	db := text("db", &c.DB, "sqlite:godwit.db", isDatabase, "`sqlite:PATH`, `postgres://...`, `memory:`",
+		"The database. Its password is not shown. What `memory:` holds ends with the process: it is for trials, and for `godwit serve` alone.")
 	db.show = func() []entry { return []entry{{text: quoted(Redacted(c.DB))}} }
 	return []*key{
 		db,
