@@ -148,7 +148,7 @@ func TestWhoWaitsHoldsNoMemory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, httpapi.Config{})
-		w := b.send(t.Context(), http.MethodPost, "/v1/tasks/echo?delay=1h&id=0190a6f2-7b3c-7def-8123-456789abcdef", large)
+		w := b.send(t.Context(), http.MethodPost, "/v1/tasks/echo?delay=1h", large)
 		target := w.Header().Get("Location")
 		changed := make(chan int)
 		go func() {
