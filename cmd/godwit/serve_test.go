@@ -263,7 +263,7 @@ func TestStartsThatFail(t *testing.T) {
 		"... for a new file":    {[]string{"serve", "--db", "sqlite:new.db", "--listen", address}, exitFailed, []string{"listen on " + address, "address already in use"}},
 		"database held":         {[]string{"serve", "--db", "sqlite:jobs.db", "--config", "short.yaml"}, exitFailed, []string{fmt.Sprintf("godwit: process %d on ", taken.Process.Pid), "holds "}},
 		"database corrupt":      {[]string{"serve", "--db", "sqlite:corrupt.db"}, exitFailed, []string{"corrupt.db is no SQLite database"}},
-		"database unknown":      {[]string{"worker", "--db", "oracle:x"}, exitFailed, []string{"oracle"}},
+		"database unknown":      {[]string{"worker", "--db", "oracle:x"}, exitUsage, []string{"oracle"}},
 		"directory not there":   {[]string{"worker", "--db", "sqlite:no/such/a.db"}, exitFailed, []string{"check that its directory exists"}},
 		"worker on memory":      {[]string{"worker", "--db", "memory:"}, exitUsage, []string{"--db must be a database that others can put jobs into"}},
 		"listen to all":         {[]string{"serve", "--listen", "0.0.0.0:0"}, exitUsage, []string{"--listen must be a loopback address", "--insecure-listen"}},
