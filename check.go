@@ -115,6 +115,9 @@ func checkJob(j *NewJob, o SubmitOptions, deadline time.Duration, now time.Time)
 	if err := checkTimes(o, deadline, now); err != nil {
 		return err
 	}
+	if err := checkID(o.ID, now); err != nil {
+		return err
+	}
 	if err := checkKeys(o); err != nil {
 		return err
 	}
@@ -139,10 +142,27 @@ func checkTimes(o SubmitOptions, deadline time.Duration, now time.Time) error {
 	return nil
 }
 
-func checkKeys(o SubmitOptions) error {
-	if !o.ID.IsZero() && (o.ID[6]>>4 != 7 || o.ID[8]>>6 != 2) {
-		return invalid("id", "must be a UUIDv7, got %s (make it with godwit.NewID)", o.ID)
+// checkID checks an id, if one was given. One of a time to come would stand before all others in every list, and be the greatest of the
+// store for as long. The process's own clock counts as well, and what it made ids by: in a test it may not be that of the store.
+func checkID(id ID, now time.Time) error {
+	latest := now
+	for _, own := range []time.Time{time.Now(), idsOfProcess.newest()} {
+		if own.After(latest) {
+			latest = own
+		}
 	}
+	switch {
+	case id.IsZero():
+		return nil
+	case id[6]>>4 != 7 || id[8]>>6 != 2:
+		return invalid("id", "must be a UUIDv7, got %s (make it with godwit.NewID)", id)
+	case id.Time().After(latest.Add(idAheadMax)):
+		return invalid("id", "must be stamped at most %v ahead, got %s of %s", idAheadMax, id, id.Time().Format(time.RFC3339))
+	}
+	return nil
+}
+
+func checkKeys(o SubmitOptions) error {
 	if err := checkText("idempotency_key", o.IdempotencyKey, KeyMax); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
 )
@@ -108,12 +109,11 @@ func (r *run) judged(err error) verdict {
 // finish judges the run and hands it to the settler; then its slot is free.
 func (r *run) finish(result Payload, err error, took time.Duration) {
 	v := r.judged(err)
-	if v.failure != nil {
-		r.logFailure(v, err)
+	outcome, failure := r.foresee(v)
+	if failure != nil {
+		r.logFailure(outcome, failure, err)
 	}
-	if len(r.w.c.config.Observers) > 0 {
-		r.tellObservers(v, took)
-	}
+	r.tellObservers(Observation{Job: r.job, Outcome: outcome, Failure: failure, Duration: took})
 	if v.drop {
 		r.w.runs.remove(r)
 	} else {
@@ -135,14 +135,15 @@ func (r *run) finish(result Payload, err error, took time.Duration) {
 	}
 }
 
-func (r *run) logFailure(v verdict, err error) {
-	level := r.w.c.log.Error
-	switch {
-	case v.outcome == OutcomeRetry:
-		level = r.w.c.log.Warn
-	case v.failure.Code == CodeCancelled:
-		level = r.w.c.log.Info
+// logFailure logs a run that failed, as loud as what becomes of its job.
+func (r *run) logFailure(outcome RunOutcome, f *Failure, err error) {
+	level := slog.LevelError
+	switch outcome {
+	case RunRetry:
+		level = slog.LevelWarn
+	case RunCancelled:
+		level = slog.LevelInfo
 	}
-	level("godwit: run failed", "task", r.job.Task, "job", r.job.ID, "run", r.job.Run, "attempt", r.job.Attempt,
-		"outcome", v.outcome, "code", v.failure.Code, "err", cut(err.Error(), MessageMax))
+	r.w.c.log.Log(context.Background(), level, "godwit: run failed", "task", r.job.Task, "job", r.job.ID, "run", r.job.Run,
+		"attempt", r.job.Attempt, "outcome", outcome, "code", f.Code, "err", cut(err.Error(), MessageMax))
 }

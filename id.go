@@ -114,10 +114,20 @@ func (g *IDs) New() ID {
 	return id
 }
 
+// newest gives the time that the newest id is stamped with.
+func (g *IDs) newest() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.UnixMilli(int64(g.last >> 12)) //nolint:gosec // 52 bits are left
+}
+
+// idAheadMax is how far ahead of the clock an id may be stamped.
+const idAheadMax = 24 * time.Hour
+
 // Observe tells the generator of an id made elsewhere: later ids are greater, even when the clock went back. Ids stamped
 // more than a day ahead of the clock are passed over, so that one bad clock cannot move every id that follows.
 func (g *IDs) Observe(id ID) {
-	if id[6]>>4 != 7 || id.Time().After(time.Now().Add(24*time.Hour)) {
+	if id[6]>>4 != 7 || id.Time().After(time.Now().Add(idAheadMax)) {
 		return
 	}
 	ms := uint64(id.Time().UnixMilli())

@@ -83,9 +83,7 @@ func (r *run) foresee(v verdict) (RunOutcome, *Failure) {
 	return RunRetry, v.failure
 }
 
-func (r *run) tellObservers(v verdict, took time.Duration) {
-	o := Observation{Job: r.job, Duration: took}
-	o.Outcome, o.Failure = r.foresee(v)
+func (r *run) tellObservers(o Observation) {
 	for _, observe := range r.w.c.config.Observers {
 		observe(o)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -59,6 +60,23 @@ func (b bundle) recorded(t *testing.T, id godwit.ID) []string {
 	}
 	if b.job(t, id).State == godwit.StateSucceeded {
 		words = append(words, string(godwit.RunSucceeded))
+	}
+	return words
+}
+
+// fine reports whether a run did not fail.
+func fine(word string) bool { return !strings.Contains(word, " ") }
+
+// failures gives the failed runs that were logged, in the same words, and checks that each is as loud as what became of its job.
+func (l *logs) failures(t *testing.T) []string {
+	t.Helper()
+	levels := map[string]string{"retry": "WARN", "failed": "ERROR", "cancelled": "INFO"}
+	var words []string
+	for _, m := range regexp.MustCompile(`level=(\w+) msg="godwit: run failed".* outcome=(\w+) code=(\w+)`).FindAllStringSubmatch(l.String(), -1) {
+		if m[1] != levels[m[2]] {
+			t.Errorf("the outcome %s was logged at level %s", m[2], m[1])
+		}
+		words = append(words, m[2]+" "+m[3])
 	}
 	return words
 }
@@ -168,6 +186,9 @@ func TestObservedIsWhatTheStoreRecorded(t *testing.T) {
 				if name != "runtime.Goexit" && !slices.Equal(foretold.words(), c.want) {
 					t.Errorf("middleware was told %q, want %q", foretold.words(), c.want)
 				}
+				if logged, want := b.log.failures(t), slices.DeleteFunc(slices.Clone(stored), fine); !slices.Equal(logged, want) {
+					t.Errorf("logged %q, want %q", logged, want)
+				}
 				last := w.seen[len(w.seen)-1]
 				if last.Job.ID != p.ID() || last.Job.Run != int64(len(c.want)) || last.Job.StartedAt.Before(last.Job.RunAt) {
 					t.Errorf("got the job %+v", last.Job)
@@ -265,6 +286,9 @@ func TestMiddlewareSeesWhatGoesWrongAroundTheHandler(t *testing.T) {
 				}
 				if stored := b.recorded(t, p.ID()); !slices.Equal(stored, []string{c.want}) {
 					t.Errorf("recorded %q, want %q", stored, c.want)
+				}
+				if logged := b.log.failures(t); !slices.Equal(logged, []string{c.want}) {
+					t.Errorf("logged %q, want %q", logged, c.want)
 				}
 				if hasStack := failure != nil && strings.Contains(failure.Stack, "observe_test.go"); hasStack != (name == "a panic with its stack") {
 					t.Errorf("got %+v", failure)

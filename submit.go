@@ -37,7 +37,7 @@ type SubmitOptions struct {
 	// Deadline bounds the job from its submission to its end. Defaults to the policy's; negative: none.
 	Deadline time.Duration
 
-	// ID makes the submission repeatable after an unknown outcome. Defaults to a new one.
+	// ID makes the submission repeatable after an unknown outcome. It must not be stamped more than 24 h ahead. Defaults to a new one.
 	ID ID
 	// IdempotencyKey makes repeated submissions one: with the same key of the same task it answers with the first job, whatever
 	// its state. Defaults to none; at most [KeyMax] bytes. Not for children: their name is their key.

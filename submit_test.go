@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/model"
 )
 
 func TestBadSubmissionsAreRefusedAtTheDoor(t *testing.T) {
@@ -265,6 +266,33 @@ func TestBackoffGrowsToItsMaximum(t *testing.T) {
 	for range 1000 {
 		if d := (godwit.Backoff{}).Delay(1); d < 800*time.Millisecond || d > 1200*time.Millisecond {
 			t.Fatalf("got %v, want 1s and a fifth more or less", d)
+		}
+	}
+}
+
+// An id of a time to come would be the newest in every list until then. That time is later than what either clock says: a store may have
+// one of its own.
+func TestIDsOfATimeToComeAreRefused(t *testing.T) {
+	t.Parallel()
+	behind := model.New(model.Config{Now: func() time.Time { return time.Now().Add(-1000 * time.Hour) }})
+	ahead := model.New(model.Config{Now: func() time.Time { return time.Now().Add(1000 * time.Hour) }})
+	for name, c := range map[string]struct {
+		store   *model.Store
+		at      time.Duration
+		refused bool
+	}{
+		"less than a day ahead":                   {model.New(model.Config{}), 23 * time.Hour, false},
+		"more than a day ahead":                   {model.New(model.Config{}), 25 * time.Hour, true},
+		"of now, where the store's clock is back": {behind, 0, false},
+		"ahead, where the store's clock is too":   {ahead, 1023 * time.Hour, false},
+		"ahead of the store's clock as well":      {ahead, 1025 * time.Hour, true},
+	} {
+		b := setupOn(t, c.store, godwit.Config{})
+		godwit.Handle(b.Client, double, func(context.Context, int) (int, error) { return 0, nil })
+		ids := godwit.IDs{Now: func() time.Time { return time.Now().Add(c.at) }}
+		_, err := double.Submit(t.Context(), b, 1, godwit.SubmitOptions{ID: ids.New()})
+		if refused := errors.Is(err, &godwit.Error{Code: godwit.CodeInvalid, Field: "id"}); refused != c.refused || !refused && err != nil {
+			t.Errorf("%s: got %v", name, err)
 		}
 	}
 }

@@ -112,15 +112,15 @@ func (b bulk) byFilter(ctx context.Context, r *request) (*answer, error) {
 	for _, f.State = range states {
 		for f.Before = before; ; {
 			f.Limit = min(godwit.PageMax, limit-looked)
-			page, err := r.s.client.List(ctx, f)
+			ids, n, next, err := b.page(ctx, r, f)
 			if err != nil {
 				return nil, err
 			}
-			looked += len(page.Jobs)
-			if err := b.act(ctx, page.Jobs, &form); err != nil {
+			looked += n
+			if err := b.act(ctx, ids, &form); err != nil {
 				return nil, err
 			}
-			if f.Before = page.Next; f.Before.IsZero() {
+			if f.Before = next; f.Before.IsZero() {
 				break
 			}
 			if looked >= limit {
@@ -170,14 +170,26 @@ func join(states []godwit.State) string {
 	return strings.Join(names, ", ")
 }
 
-// act does it to the jobs of a page.
-func (b bulk) act(ctx context.Context, jobs []godwit.Job, form *wire.Bulk) error {
-	ids := make([]godwit.ID, 0, len(jobs))
-	for i := range jobs {
-		if b.wanted == nil || b.wanted(&jobs[i]) {
-			ids = append(ids, jobs[i].ID)
+// page reads a page of n jobs, and gives those it is to be done to. What else it read is not held any more.
+func (b bulk) page(ctx context.Context, r *request, f godwit.ListFilter) (ids []godwit.ID, n int, next godwit.ID, err error) {
+	defer r.answer.made()
+	if err := r.answer.make(ctx, failureBytes*int64(f.Limit)); err != nil {
+		return nil, 0, next, err
+	}
+	page, err := r.s.client.List(ctx, f)
+	if err != nil {
+		return nil, 0, next, err
+	}
+	for i := range page.Jobs {
+		if b.wanted == nil || b.wanted(&page.Jobs[i]) {
+			ids = append(ids, page.Jobs[i].ID)
 		}
 	}
+	return ids, len(page.Jobs), page.Next, nil
+}
+
+// act does it to the jobs of a page.
+func (b bulk) act(ctx context.Context, ids []godwit.ID, form *wire.Bulk) error {
 	form.Matched += len(ids)
 	if form.DryRun {
 		return nil

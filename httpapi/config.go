@@ -11,14 +11,15 @@ import (
 
 // Bounds and their defaults.
 const (
-	WaitMaxDefault       = time.Minute
-	WaitersMaxDefault    = 4096
-	BodyBytesMaxDefault  = 256 << 20
-	RequestBytesMax      = godwit.PayloadMax + 64<<10    // bytes of a body in JSON
-	BatchLineMax         = godwit.PayloadMax + 256<<10   // bytes of a line of a batch
-	BatchRequestBytesMax = godwit.BatchBytesMax + 32<<20 // bytes of a batch
-	BulkMax              = 10_000                        // jobs that one call by filter looks at
-	ArgsDepthMax         = 1000                          // levels of nesting of arguments
+	WaitMaxDefault        = time.Minute
+	WaitersMaxDefault     = 4096
+	BodyBytesMaxDefault   = 256 << 20
+	AnswerBytesMaxDefault = 256 << 20
+	RequestBytesMax       = godwit.PayloadMax + 64<<10    // bytes of a body in JSON
+	BatchLineMax          = godwit.PayloadMax + 256<<10   // bytes of a line of a batch
+	BatchRequestBytesMax  = godwit.BatchBytesMax + 32<<20 // bytes of a batch
+	BulkMax               = 10_000                        // jobs that one call by filter looks at
+	ArgsDepthMax          = 1000                          // levels of nesting of arguments
 )
 
 const (
@@ -33,7 +34,7 @@ const (
 	emptyBytesMax         = 4 << 10          // of a body where none is needed
 	bodyBytesMin          = 512              // of the memory for a body, which grows with it
 	lineBytesMin          = 4 << 10          // ... for the lines of one
-	writeTimeout          = 30 * time.Second // for an answer to be taken, and
+	writeTimeout          = 10 * time.Second // for an answer to be taken, and
 	writeTimeoutPerMiB    = 10 * time.Second // for each MiB of it
 )
 
@@ -74,6 +75,10 @@ type Config struct {
 	// BodyBytesMax bounds the memory that holds request bodies at a time, over all requests; a request over it is answered 429. The
 	// process takes about twice as much at the worst, as what was let go is collected later. Defaults to [BodyBytesMaxDefault].
 	BodyBytesMax int64
+	// AnswerBytesMax bounds the memory that holds answers at a time: half of it while they are read and encoded, half while they are
+	// sent. A request that finds none for 10 s, or none for its answer to be sent from, is answered 503. The process takes about twice
+	// as much at the worst. Defaults to [AnswerBytesMaxDefault].
+	AnswerBytesMax int64
 }
 
 // Observation is one request as it was answered.
@@ -99,6 +104,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.BodyBytesMax <= 0 {
 		c.BodyBytesMax = BodyBytesMaxDefault
+	}
+	if c.AnswerBytesMax <= 0 {
+		c.AnswerBytesMax = AnswerBytesMaxDefault
 	}
 	return c
 }

@@ -222,3 +222,57 @@ func (r *real) stopUnderWaiters(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 }
+
+// greedy has a thousand connections ask for a large job and not read it. The program's memory stays bounded, it answers others, and keeps
+// its lease. All of them are answered once the first bytes of each were read.
+func (r *real) greedy(t *testing.T) {
+	t.Helper()
+	var job, running struct{ ID string }
+	for path, into := range map[string]any{"/v1/tasks/echo": &job, "/v1/tasks/sleep": &running} {
+		body := `{"for":"1h"}`
+		if into == &job {
+			body = large
+		}
+		status, answer, err := r.post(t, path, body, "")
+		if err == nil {
+			err = json.Unmarshal([]byte(answer), into)
+		}
+		if err != nil || status != http.StatusAccepted {
+			t.Fatalf("%s: answered %d, %v", path, status, err)
+		}
+	}
+	var conns []net.Conn
+	for range 1000 {
+		c := dial(t, r.address)
+		if tcp, ok := c.(*net.TCPConn); ok {
+			if err := tcp.SetReadBuffer(4 << 10); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(t, c, "GET /v1/jobs/"+job.ID+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		conns = append(conns, c)
+	}
+	answers := map[string]int{}
+	for _, c := range conns {
+		answers[status(t, c)]++
+	}
+	t.Logf("the program used %d MiB, and answered %v", r.memory(), answers)
+	if runtime.GOOS == "linux" && (r.memory() == 0 || r.memory() > 600) {
+		t.Errorf("it used %d MiB", r.memory())
+	}
+	if answers["200"] == 0 || answers["200"]+answers["503"] != len(conns) {
+		t.Errorf("it answered %v", answers)
+	}
+	var after struct {
+		State    string
+		Run      int
+		Attempts []json.RawMessage
+	}
+	if err := r.get("/v1/jobs/"+running.ID, &after); err != nil || after.State != "running" || after.Run != 1 || len(after.Attempts) != 0 {
+		t.Errorf("the job that ran meanwhile is %+v, %v", after, err)
+	}
+	for _, c := range conns {
+		reset(t, c)
+	}
+	r.stop(t)
+}

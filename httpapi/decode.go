@@ -140,7 +140,7 @@ func describe(t reflect.Type) string {
 	case timeType:
 		return "a time in RFC 3339"
 	case durationType:
-		return "a duration such as 1m30s"
+		return aDuration
 	case idType:
 		return "a UUID such as 0190a6f2-7b3c-7def-8123-456789abcdef"
 	}

@@ -58,3 +58,17 @@ func BodyBytes(h http.Handler) int64 {
 	}
 	return s.bodyBytes.Load()
 }
+
+// AnswerBytes counts the bytes that are set aside for answers: those that are made, and those that are sent.
+func AnswerBytes(h http.Handler) (making, sending int64) {
+	s, ok := h.(*server)
+	if !ok {
+		return -1, -1
+	}
+	free := int64(0)
+	for s.memory.making.TryAcquire(1 << 10) {
+		free += 1 << 10
+	}
+	s.memory.making.Release(free)
+	return s.memory.makingMax - free, s.memory.sending.Load()
+}

@@ -73,6 +73,7 @@ type input struct {
 	status int
 	code   godwit.Code
 	field  string
+	detail string // in part
 }
 
 var placeholder = regexp.MustCompile(`\{(\w+)\}`)
@@ -236,6 +237,8 @@ func badBodies(kind string) []input {
 		{name: "timeout of the policy", body: line(`{"task":"echo","args":1,"policy":{"timeout":"long"}}`), status: 422, code: "invalid", field: "policy.timeout"},
 		{name: "delay that is a number", body: line(`{"task":"echo","args":1,"delay":5}`), status: 422, code: "invalid", field: "delay"},
 		{name: "time that is none", body: line(`{"task":"echo","args":1,"run_at":"now"}`), status: 422, code: "invalid", field: "run_at"},
+		{name: "id of a time to come", body: line(`{"task":"echo","args":1,"id":"ffffffff-ffff-7fff-bfff-ffffffffffff"}`), status: 422, code: "invalid", field: "id"},
+		{name: "delay that is too long to be read", body: line(`{"task":"echo","args":1,"delay":"9999999h"}`), status: 422, code: "invalid", field: "delay", detail: "at most 87600h"},
 		{name: "id that is none", body: line(`{"task":"echo","args":1,"id":""}`), status: 422, code: "invalid", field: "id"},
 		{name: "number that is too great", body: line(`{"task":"echo","args":1,"priority":99999999999999999999}`), status: 422, code: "invalid", field: "priority"},
 		{name: "deep", body: line(`{"task":"echo","args":` + deep + `}`), status: 422, code: "invalid", field: "args"},
@@ -314,10 +317,13 @@ func (b bundle) refuses(t *testing.T, pattern string, in input) {
 	if w.Code != in.status || p.Status != in.status || p.Code != in.code || p.Field != in.field || p.Title == "" || p.Detail == "" {
 		t.Errorf("answered %d %s\nwant %d %s %s", w.Code, w.Body, in.status, in.code, in.field)
 	}
+	if !strings.Contains(p.Detail, in.detail) {
+		t.Errorf("%q does not say %q", p.Detail, in.detail)
+	}
 	if in.field != "" && !strings.Contains(p.Detail, in.field) {
 		t.Errorf("%q does not name %s", p.Detail, in.field)
 	}
-	if w.Code == http.StatusMethodNotAllowed && !strings.Contains(strings.Join(w.Header()["Allow"], " "), strings.Fields(pattern)[0]) {
+	if w.Code == http.StatusMethodNotAllowed && (len(w.Header()["Allow"]) != 1 || !strings.Contains(w.Header().Get("Allow"), strings.Fields(pattern)[0])) {
 		t.Errorf("allows %v", w.Header()["Allow"])
 	}
 }

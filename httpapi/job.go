@@ -60,6 +60,9 @@ func getResult(_ context.Context, r *request, _ none) (*answer, error) {
 	}
 	ctx, cancel := acting(r.Context()) // anew: the wait may have taken longer
 	defer cancel()
+	if err := r.answer.make(ctx, jobBytes); err != nil {
+		return nil, err
+	}
 	job, err := r.s.client.Get(ctx, id)
 	switch {
 	case err != nil:

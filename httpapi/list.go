@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -51,6 +52,9 @@ func listPage(ctx context.Context, r *request, f godwit.ListFilter) (*answer, er
 	if r.params.err != nil {
 		return nil, r.params.err
 	}
+	if err := r.answer.make(ctx, failureBytes*int64(cmp.Or(f.Limit, godwit.PageDefault))); err != nil {
+		return nil, err
+	}
 	page, err := r.s.client.List(ctx, f)
 	if err != nil {
 		return nil, err
@@ -76,6 +80,9 @@ func listAttempts(ctx context.Context, r *request, _ none) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.answer.make(ctx, failureBytes*godwit.AttemptsKeptMax); err != nil {
+		return nil, err
+	}
 	attempts, err := r.s.client.Attempts(ctx, id)
 	if err != nil {
 		return nil, err
@@ -83,8 +90,8 @@ func listAttempts(ctx context.Context, r *request, _ none) (*answer, error) {
 	return &answer{body: wire.Attempts{Attempts: wire.AttemptsOf(attempts)}}, nil
 }
 
-// rows reads a page of what is counted from 1: the next cursor is the last row's number when there may be more.
-func rows[T any](ctx context.Context, r *request, read func(context.Context, godwit.ID, int64, int) (list []T, more bool, err error), seq func(T) int64, form func([]T, int64) any) (*answer, error) {
+// rows reads a page of what is counted from 1, each of at most so many bytes: the next cursor is the last row's number when there may be more.
+func rows[T any](ctx context.Context, r *request, size int64, read func(context.Context, godwit.ID, int64, int) (list []T, more bool, err error), seq func(T) int64, form func([]T, int64) any) (*answer, error) {
 	id, err := r.id()
 	if err != nil {
 		return nil, err
@@ -95,6 +102,9 @@ func rows[T any](ctx context.Context, r *request, read func(context.Context, god
 	}
 	if limit == 0 {
 		limit = godwit.PageDefault
+	}
+	if err := r.answer.make(ctx, min(size*int64(limit), itemsBytes)); err != nil {
+		return nil, err
 	}
 	list, more, err := read(ctx, id, after, limit)
 	if err != nil {
@@ -112,13 +122,13 @@ func listLogs(ctx context.Context, r *request, _ none) (*answer, error) {
 		lines, err := r.s.client.Logs(ctx, id, after, limit)
 		return lines, len(lines) == limit, err
 	}
-	return rows(ctx, r, read, func(l godwit.LogLine) int64 { return l.Seq }, func(lines []godwit.LogLine, next int64) any {
+	return rows(ctx, r, godwit.MessageMax, read, func(l godwit.LogLine) int64 { return l.Seq }, func(lines []godwit.LogLine, next int64) any {
 		return wire.Logs{Logs: append([]godwit.LogLine{}, lines...), Next: next}
 	})
 }
 
 func listItems(ctx context.Context, r *request, _ none) (*answer, error) {
-	return rows(ctx, r, r.readItems, func(it godwit.Item) int64 { return it.Seq }, func(items []godwit.Item, next int64) any {
+	return rows(ctx, r, godwit.ItemMax, r.readItems, func(it godwit.Item) int64 { return it.Seq }, func(items []godwit.Item, next int64) any {
 		return wire.Items{Items: wire.ItemsOf(items), Next: next}
 	})
 }
@@ -146,6 +156,9 @@ func (r *request) readItems(ctx context.Context, id godwit.ID, after int64, limi
 func explainJob(ctx context.Context, r *request, _ none) (*answer, error) {
 	id, err := r.id()
 	if err != nil {
+		return nil, err
+	}
+	if err := r.answer.make(ctx, jobBytes+listBytes); err != nil { // its children are looked at
 		return nil, err
 	}
 	e, err := r.s.client.Explain(ctx, id)

@@ -9,6 +9,9 @@ import (
 )
 
 func listQueues(ctx context.Context, r *request, _ none) (*answer, error) {
+	if err := r.answer.make(ctx, overviewBytes); err != nil {
+		return nil, err
+	}
 	infos, err := r.s.client.Queues(ctx)
 	if err != nil {
 		return nil, err
@@ -17,6 +20,9 @@ func listQueues(ctx context.Context, r *request, _ none) (*answer, error) {
 }
 
 func listTasks(ctx context.Context, r *request, _ none) (*answer, error) {
+	if err := r.answer.make(ctx, overviewBytes); err != nil {
+		return nil, err
+	}
 	infos, err := r.s.client.Tasks(ctx)
 	if err != nil {
 		return nil, err
@@ -25,6 +31,9 @@ func listTasks(ctx context.Context, r *request, _ none) (*answer, error) {
 }
 
 func listWorkers(ctx context.Context, r *request, _ none) (*answer, error) {
+	if err := r.answer.make(ctx, overviewBytes); err != nil {
+		return nil, err
+	}
 	sessions, err := r.s.client.Sessions(ctx)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -94,8 +95,11 @@ func parse[T comparable](p *params, name string, read func(string) (T, error), m
 
 func (p *params) integer(name string) int { return parse(p, name, strconv.Atoi, "a whole number") }
 
+// aDuration is what a duration must be. Some are too long to be read, let alone checked: so the bound is said here too.
+var aDuration = fmt.Sprintf("a duration such as 1m30s, at most %gh", godwit.DelayMax.Hours())
+
 func (p *params) duration(name string) time.Duration {
-	return parse(p, name, time.ParseDuration, "a duration such as 1m30s")
+	return parse(p, name, time.ParseDuration, aDuration)
 }
 
 func (p *params) boolean(name string) bool {

@@ -20,6 +20,7 @@ const (
 	CodeMethodNotAllowed    godwit.Code = "method_not_allowed"   // the path has other methods
 	CodeUnsupportedEncoding godwit.Code = "unsupported_encoding" // the body is compressed
 	CodeTooBusy             godwit.Code = "too_busy"             // too many bytes of bodies are in memory
+	CodeOverloaded          godwit.Code = "overloaded"           // too many bytes of answers are in memory
 	CodeInternal            godwit.Code = "internal"             // a fault of the server, which has logged it
 )
 
@@ -32,6 +33,7 @@ var statuses = map[godwit.Code]int{
 	CodeNoRoute:             http.StatusNotFound,
 	CodeMethodNotAllowed:    http.StatusMethodNotAllowed,
 	CodeTooBusy:             http.StatusTooManyRequests,
+	CodeOverloaded:          http.StatusServiceUnavailable,
 	CodeInternal:            http.StatusInternalServerError,
 
 	godwit.CodeNotFound:    http.StatusNotFound,

@@ -92,6 +92,10 @@ func TestTheProgram(t *testing.T) {
 		t.Parallel()
 		start(t, program).crowd(t)
 	})
+	t.Run("bounds the memory of answers that nobody reads", func(t *testing.T) {
+		t.Parallel()
+		start(t, program, "--grace", "0s").greedy(t)
+	})
 	t.Run("answers who waits when it stops", func(t *testing.T) {
 		t.Parallel()
 		start(t, program, "--grace", "0s").stopUnderWaiters(t)

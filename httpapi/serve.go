@@ -24,7 +24,8 @@ type request struct {
 	s      *server
 	params *params
 	prefer preference
-	held   int64 // bytes of the body that count against the server's bound
+	held   int64    // bytes of the body that count against the server's bound
+	answer *holding // what the answer holds
 }
 
 // answer is what a call answers with.
@@ -52,7 +53,7 @@ type call[In any] func(context.Context, *request, In) (*answer, error)
 // the zero struct.
 func serve[In any](s *server, route string, known []string, do call[In]) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
-		s.observed(w, route, func() (*answer, error) {
+		s.observed(w, hr, route, func(h *holding) (*answer, error) {
 			if err := s.admit(hr); err != nil {
 				return nil, err
 			}
@@ -60,7 +61,7 @@ func serve[In any](s *server, route string, known []string, do call[In]) http.Ha
 			if err != nil {
 				return nil, err
 			}
-			r := &request{Request: hr, w: w, s: s, params: p, prefer: parsePrefer(hr.Header, s.config.WaitMax)}
+			r := &request{Request: hr, w: w, s: s, params: p, prefer: parsePrefer(hr.Header, s.config.WaitMax), answer: h}
 			defer r.letGo()
 			var in In
 			if err := r.read(&in); err != nil {
@@ -80,22 +81,51 @@ func acting(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // observed does a call, writes what came of it, and tells the observer. A panic is a 500.
-func (s *server) observed(w http.ResponseWriter, route string, do func() (*answer, error)) {
+func (s *server) observed(w http.ResponseWriter, hr *http.Request, route string, do func(*holding) (*answer, error)) {
 	start := time.Now()
 	o := Observation{Route: route}
-	a, err := s.guarded(route, do)
+	h := &holding{m: s.memory}
+	defer h.letGo()
+	body, a, err := s.done(hr, route, h, do)
 	s.writes.tell(route, err, s.client.Now())
 	if err != nil {
 		p := s.explain(route, err)
 		o.Status, o.Code = p.Status, p.Code
 		writeProblem(w, p)
 	} else {
-		o.Status = s.write(w, route, a)
+		o.Status = a.status
+		write(w, a, body)
 	}
 	if s.config.Observe != nil {
 		o.Duration = time.Since(start)
 		s.config.Observe(o)
 	}
+}
+
+// done does a call and encodes its answer, for which there is room in h. Nothing else of what was read is held any more.
+func (s *server) done(hr *http.Request, route string, h *holding, do func(*holding) (*answer, error)) ([]byte, *answer, error) {
+	defer h.made()
+	a, err := s.guarded(route, func() (*answer, error) { return do(h) })
+	if errors.Is(err, errNoRoom) {
+		return nil, nil, noRoom(hr.Method)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	body := a.raw
+	if body == nil && a.body != nil {
+		if body, err = wire.Encode(a.body); err != nil {
+			return nil, nil, fmt.Errorf("encode the answer: %w", err)
+		}
+	}
+	if !h.send(int64(cap(body)), hr.Method == http.MethodGet) {
+		return nil, nil, noRoom(hr.Method)
+	}
+	a.raw, a.body = nil, nil
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	return body, a, nil
 }
 
 func (s *server) guarded(route string, do func() (*answer, error)) (a *answer, err error) {
@@ -117,7 +147,7 @@ func (s *server) explain(route string, err error) *wire.Problem {
 	p := problemOf(err)
 	if p.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
 		level, notReady := slog.LevelError, (*notReadyError)(nil)
-		if errors.As(err, &notReady) {
+		if errors.As(err, &notReady) || errors.Is(err, errNoRoom) { // of which there would be one for each
 			level = slog.LevelDebug
 		}
 		s.config.Logger.Log(context.Background(), level, "httpapi: answer", "route", route, "status", p.Status, "err", err)
@@ -130,29 +160,15 @@ type problemError struct{ *wire.Problem }
 
 func (e *problemError) Error() string { return e.Detail }
 
-// write writes an answer and gives the status.
-func (s *server) write(w http.ResponseWriter, route string, a *answer) int {
-	body := a.raw
-	if body == nil && a.body != nil {
-		var err error
-		if body, err = wire.Encode(a.body); err != nil {
-			p := s.explain(route, fmt.Errorf("encode the answer: %w", err))
-			writeProblem(w, p)
-			return p.Status
-		}
-	}
+// write writes an answer.
+func write(w http.ResponseWriter, a *answer, body []byte) {
 	for name, values := range a.header {
 		w.Header()[name] = values
-	}
-	status := a.status
-	if status == 0 {
-		status = http.StatusOK
 	}
 	if body != nil {
 		w.Header().Set("Content-Type", contentTypeJSON)
 	}
-	send(w, status, body)
-	return status
+	send(w, a.status, body)
 }
 
 // send writes an answer, which its reader must take within a time: a connection that is not read holds a goroutine and the body. The

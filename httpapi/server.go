@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/godwit-go/godwit"
@@ -20,6 +21,7 @@ type server struct {
 	stops     stops
 	writes    writes
 	bodyBytes atomic.Int64 // of bodies in memory
+	memory    *memory      // of answers
 }
 
 // New makes the handler of a client. The client need not be started: one that is not serves what others run. A nil client is
@@ -32,6 +34,7 @@ func New(c *godwit.Client, config Config) http.Handler {
 	s := &server{
 		client: c, config: config, mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
 		waiters: make(chan struct{}, config.WaitersMax), hosts: hostsOf(config), changes: newChanges(c),
+		memory: newMemory(config.AnswerBytesMax),
 	}
 	for _, r := range routes(s) {
 		s.mux.Handle(r.pattern, r.handler)
@@ -107,7 +110,7 @@ func routes(s *server) []route {
 func (s *server) metrics() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := s.admit(r); err != nil {
-			s.observed(w, "GET /metrics", func() (*answer, error) { return nil, err })
+			s.observed(w, r, "GET /metrics", func(*holding) (*answer, error) { return nil, err })
 			return
 		}
 		s.config.Metrics.ServeHTTP(w, r)
@@ -116,7 +119,7 @@ func (s *server) metrics() http.Handler {
 
 // unrouted answers what no route takes: 405 when the path has other methods, otherwise 404.
 func (s *server) unrouted(w http.ResponseWriter, r *http.Request) {
-	s.observed(w, "", func() (*answer, error) {
+	s.observed(w, r, "", func(*holding) (*answer, error) {
 		var allowed []string
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 			other := &http.Request{Method: method, URL: r.URL, Host: r.Host}
@@ -130,9 +133,7 @@ func (s *server) unrouted(w http.ResponseWriter, r *http.Request) {
 		if !clean(r.URL.Path) || len(allowed) == 0 || slices.Contains(allowed, r.Method) {
 			return nil, &godwit.Error{Code: CodeNoRoute, Message: "there is no such call: " + quoteShort(r.Method+" "+r.URL.Path)}
 		}
-		for _, method := range allowed {
-			w.Header().Add("Allow", method)
-		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		return nil, &godwit.Error{Code: CodeMethodNotAllowed, Message: quoteShort(r.URL.Path) + " has no " + quoteShort(r.Method)}
 	})
 }

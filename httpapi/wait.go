@@ -57,6 +57,7 @@ func (r *request) awaitChange(ctx context.Context, id godwit.ID, known string) (
 	if err != nil || final || !matches(known, a.header.Get("ETag")) {
 		return a, err
 	}
+	r.drop(a) // it is known
 	free, ok := r.takePlace()
 	if !ok {
 		a.header.Set("Retry-After", retryAfter)
@@ -83,6 +84,7 @@ func (r *request) awaitChange(ctx context.Context, id godwit.ID, known string) (
 		if err != nil || final || over || !matches(known, a.header.Get("ETag")) {
 			return a, err
 		}
+		r.drop(a)
 	}
 }
 
@@ -93,9 +95,15 @@ func (r *request) reread(id godwit.ID) (*answer, bool, error) {
 	return readJob(ctx, r, id)
 }
 
+// drop gives back what an answer holds that is not sent.
+func (r *request) drop(a *answer) {
+	a.raw = nil
+	r.answer.made()
+}
+
 // readJob reads a job with its attempts, and its tag.
 func readJob(ctx context.Context, r *request, id godwit.ID) (a *answer, final bool, err error) {
-	job, err := r.s.client.Get(ctx, id)
+	job, err := r.job(ctx, id)
 	if err != nil {
 		return nil, false, err
 	}
@@ -111,6 +119,24 @@ func readJob(ctx context.Context, r *request, id godwit.ID) (a *answer, final bo
 	a = &answer{raw: body, header: http.Header{}}
 	a.header.Set("ETag", `"`+hex.EncodeToString(sum[:12])+`"`)
 	return a, job.State.Final(), nil
+}
+
+// job reads a job in memory that is enough for its attempts too, whose number is known with it.
+func (r *request) job(ctx context.Context, id godwit.ID) (godwit.Job, error) {
+	enough := int64(jobBytes)
+	for {
+		if err := r.answer.make(ctx, enough); err != nil {
+			return godwit.Job{}, err
+		}
+		job, err := r.s.client.Get(ctx, id)
+		if err != nil {
+			return godwit.Job{}, err
+		}
+		enough = jobBytes + failureBytes*min(job.Run, godwit.AttemptsKeptMax)
+		if r.answer.grow(enough) {
+			return job, nil
+		}
+	}
 }
 
 // matches reports whether a tag is among those of an If-None-Match.

@@ -19,7 +19,7 @@ type writes struct {
 
 // tell takes what came of a call.
 func (w *writes) tell(route string, err error, now time.Time) {
-	if strings.HasPrefix(route, http.MethodGet+" ") || route == "" {
+	if strings.HasPrefix(route, http.MethodGet+" ") || route == "" || errors.Is(err, errNoRoom) {
 		return
 	}
 	refused := errors.Is(err, godwit.ErrUnavailable) || errors.Is(err, godwit.ErrOutcomeUnknown) || errors.Is(err, godwit.ErrCorrupt)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/model"
+	"github.com/godwit-go/godwit/internal/storeurl"
 	"github.com/godwit-go/godwit/postgres"
 	"github.com/godwit-go/godwit/sqlite"
 )
@@ -17,7 +18,7 @@ type Config struct {
 
 // StoreWith opens the store that a URL names, as [Store] does, with other settings of its driver.
 func StoreWith(ctx context.Context, rawURL string, config Config) (godwit.Store, error) {
-	scheme, rest, err := parse(rawURL)
+	scheme, rest, err := storeurl.Parse(rawURL)
 	if err != nil {
 		return nil, err
 	}

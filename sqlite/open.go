@@ -132,8 +132,13 @@ func (s *Store) takeOver() error {
 	}
 	if err != nil {
 		s.rollback()
+		return err
 	}
-	return err
+	s.orphans = make(map[godwit.ID]bool, len(s.ctl.sessions))
+	for id := range s.ctl.sessions {
+		s.orphans[id] = true
+	}
+	return nil
 }
 
 // newestTime gives the newest store time that the file knows.

@@ -348,3 +348,39 @@ func TestStoreTimeStandsOverAReopen(t *testing.T) {
 		t.Errorf("store time fell from %v to %v over a reopen", at, got)
 	}
 }
+
+// The record of a crash says how it is known: the file was opened anew, or the lease ran out.
+func TestARescueSaysHowTheWorkerEnded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		after func(b *bundle, session godwit.ID)
+		want  func(godwit.ID) *godwit.Failure
+	}{
+		"the file was opened anew": {func(b *bundle, _ godwit.ID) { b.reopen() }, godwit.OrphanedFailure},
+		"and the lease was over":   {func(b *bundle, _ godwit.ID) { b.pass(time.Hour); b.reopen() }, godwit.OrphanedFailure},
+		"and once more":            {func(b *bundle, _ godwit.ID) { b.reopen(); b.reopen() }, godwit.OrphanedFailure},
+		"the lease ran out":        {func(b *bundle, _ godwit.ID) { b.pass(time.Hour) }, godwit.CrashedFailure},
+		"it ran out after a heartbeat": {func(b *bundle, session godwit.ID) {
+			b.reopen()
+			_, err := b.store.Heartbeat(b.ctx, godwit.HeartbeatRequest{Session: session})
+			b.ok(err)
+			b.pass(time.Hour)
+		}, godwit.CrashedFailure},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			session := b.session("echo")
+			id := b.submit(b.job("echo"))[0]
+			b.claim(session, 1)
+			c.after(b, session)
+			rescued, err := b.store.Rescue(b.ctx, 10)
+			b.ok(err)
+			attempts, _, err := b.store.Attempts(b.ctx, id)
+			b.ok(err)
+			if rescued.Retried != 1 || len(attempts) != 1 || *attempts[0].Failure != *c.want(session) {
+				t.Errorf("rescued %+v, recorded %+v", rescued, attempts)
+			}
+		})
+	}
+}

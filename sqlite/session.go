@@ -84,6 +84,7 @@ func (s *Store) Heartbeat(ctx context.Context, r godwit.HeartbeatRequest) (godwi
 			return godwit.HeartbeatAnswer{Code: godwit.CodeSessionEnded}, nil
 		}
 		sess.leaseUntil = after(u.now, sess.Lease)
+		u.adopt(r.Session)
 		answer := godwit.HeartbeatAnswer{LeaseUntil: fromMicros(sess.leaseUntil)}
 		err := u.c.exec("UPDATE godwit_sessions SET lease_until = ? WHERE id = ?", sess.leaseUntil, r.Session)
 		if err != nil {
@@ -107,6 +108,13 @@ func (s *Store) Heartbeat(ctx context.Context, r godwit.HeartbeatRequest) (godwi
 		}
 		return answer, u.noteTime()
 	})
+}
+
+// adopt forgets that a session is one of the process before.
+func (u *unit) adopt(id godwit.ID) {
+	if u.store.orphans[id] {
+		u.commits = append(u.commits, func() { delete(u.store.orphans, id) })
+	}
 }
 
 // unnamed gives the runs that a session holds and does not name, by id.
@@ -210,6 +218,7 @@ func (u *unit) endSession(op states.Op, id godwit.ID, count func(*job, *states.R
 		count(j, row)
 	}
 	delete(u.ctl.sessions, id)
+	u.adopt(id)
 	u.tellOf(godwit.Event{Kind: godwit.EventSessionEnded, Session: id})
 	for _, sql := range []string{
 		"DELETE FROM godwit_sessions WHERE id = ?", "DELETE FROM godwit_serves WHERE session = ?",
@@ -249,6 +258,9 @@ func (u *unit) leave(op states.Op, j *job) (*states.Row, error) {
 	var own *godwit.Failure
 	if row.Record == "crash" {
 		own = godwit.CrashedFailure(j.session)
+		if u.store.orphans[j.session] {
+			own = godwit.OrphanedFailure(j.session)
+		}
 	}
 	kept := states.FailureKept(row, own, j.cancelReason)
 	if row.To == states.Place(godwit.StateScheduled) {

@@ -25,14 +25,15 @@ type Store struct {
 
 	// Owned by the writer's goroutine.
 	writer    *conn
-	ctl       *control       // nil after a rollback: read it anew
-	recent    recent         // as ctl
-	holding   holding        // as ctl, but taken back by a rollback
-	userSQL   bool           // the statements of an application are being prepared
-	damage    error          // found by the writer: nothing is written any more
-	wroteBack bool           // the log of a file that was lost stands in the file
-	events    []godwit.Event // of the group under way
-	commits   []func()       // to be done once the group is committed
+	ctl       *control           // nil after a rollback: read it anew
+	recent    recent             // as ctl
+	holding   holding            // as ctl, but taken back by a rollback
+	userSQL   bool               // the statements of an application are being prepared
+	orphans   map[godwit.ID]bool // sessions of the process before, until a heartbeat
+	damage    error              // found by the writer: nothing is written any more
+	wroteBack bool               // the log of a file that was lost stands in the file
+	events    []godwit.Event     // of the group under way
+	commits   []func()           // to be done once the group is committed
 
 	watchers listeners[[]godwit.Event]
 	foretold listeners[string] // queues

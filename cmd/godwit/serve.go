@@ -116,6 +116,7 @@ func newAPI(conf *config.Config, w *workshop, log *slog.Logger, ready func(conte
 	return httpapi.New(w.client, w.telemetry.api(httpapi.Config{
 		Logger: log, Ready: ready, Hosts: conf.Hosts, HostsName: "the key hosts",
 		WaitMax: conf.HTTP.WaitMax, WaitersMax: conf.HTTP.WaitersMax, BodyBytesMax: int64(conf.HTTP.BodyBytesMax),
+		AnswerBytesMax: int64(conf.HTTP.AnswerBytesMax),
 	}))
 }
 

@@ -60,7 +60,8 @@ func TestDefaultsAreThoseOfThePackages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.HTTP.WaitMax != httpapi.WaitMaxDefault || c.HTTP.WaitersMax != httpapi.WaitersMaxDefault || c.HTTP.BodyBytesMax != httpapi.BodyBytesMaxDefault {
+	if c.HTTP.WaitMax != httpapi.WaitMaxDefault || c.HTTP.WaitersMax != httpapi.WaitersMaxDefault || c.HTTP.BodyBytesMax != httpapi.BodyBytesMaxDefault ||
+		c.HTTP.AnswerBytesMax != httpapi.AnswerBytesMaxDefault {
 		t.Errorf("the bounds of the API are %+v", c.HTTP)
 	}
 	if c.SQLite.LockWait != sqlite.LockWaitDefault || c.SQLite.Readers != sqlite.ReadersDefault {

@@ -210,6 +210,20 @@ func TestTableHasTheFigures(t *testing.T) {
 	}
 }
 
+func TestTimesHaveThreeDigitsAndNoExponent(t *testing.T) {
+	t.Parallel()
+	for want, s := range map[string]Spread{
+		"421 ms (67.3–1523)":  {Median: 421.4, Min: 67.34, Max: 1523},
+		"1.52 s (0.0673–421)": {Median: 1523, Min: 67.34, Max: 421_400},
+		"1000 ms":             {Median: 999.6, Min: 999.6, Max: 999.6},
+		"0 ms":                {},
+	} {
+		if got := s.time(""); got != want {
+			t.Errorf("wrote %q, want %q", got, want)
+		}
+	}
+}
+
 func TestJSONHasNullForWhatNeverWas(t *testing.T) {
 	t.Parallel()
 	raw, err := json.Marshal(sample())

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,9 +105,18 @@ func duration(ms float64) string {
 // scaled writes milliseconds in the unit that suits a guide.
 func scaled(ms, guide float64) (value, unit string) {
 	if guide >= 1000 {
-		return fmt.Sprintf("%.3g", ms/1000), "s"
+		return threeDigits(ms / 1000), "s"
 	}
-	return fmt.Sprintf("%.3g", ms), "ms"
+	return threeDigits(ms), "ms"
+}
+
+// threeDigits writes a number to three digits, and all those before the point.
+func threeDigits(x float64) string {
+	if x >= 100 {
+		return strconv.FormatFloat(math.Round(x), 'f', -1, 64)
+	}
+	x, _ = strconv.ParseFloat(strconv.FormatFloat(x, 'g', 3, 64), 64) // which was just written
+	return strconv.FormatFloat(x, 'f', -1, 64)
 }
 
 // time writes the median of a time and its spread; otherwise stands for what did not happen.

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/godwit-go/godwit"
+	"github.com/godwit-go/godwit/internal/storeurl"
 )
 
 var (
@@ -44,7 +45,12 @@ func isDatabase(s string) error {
 	case !strings.Contains(s, ":"):
 		return fmt.Errorf("must be a URL such as sqlite:app.db, got %s (did you mean %q?)", short(s), "sqlite:"+cut(s))
 	}
-	return nil
+	_, _, err := storeurl.Parse(s)
+	var e *godwit.Error
+	if errors.As(err, &e) {
+		return errors.New(strings.Replace(e.Message, "use sqlite.Open with a sqlite.Config", "the configuration has them, under sqlite", 1))
+	}
+	return err
 }
 
 // isListenURL checks the address past a pooler. Its errors do not show it, as it may hold a password.

@@ -46,9 +46,10 @@ var (
 
 // HTTP bounds the HTTP API.
 type HTTP struct {
-	WaitMax      time.Duration
-	WaitersMax   int
-	BodyBytesMax int
+	WaitMax        time.Duration
+	WaitersMax     int
+	BodyBytesMax   int
+	AnswerBytesMax int
 }
 
 // Tasks configures the tasks that the binary knows by itself.

@@ -19,7 +19,8 @@ func keysOf(c *Config) []*key {
 }
 
 func process(c *Config) []*key {
-	db := text("db", &c.DB, "sqlite:godwit.db", isDatabase, "`sqlite:PATH`, `postgres://...`", "The database. Its password is not shown.")
+	db := text("db", &c.DB, "sqlite:godwit.db", isDatabase, "`sqlite:PATH`, `postgres://...`, `memory:`",
+		"The database. Its password is not shown. What `memory:` holds ends with the process: it is for trials, and for `godwit serve` alone.")
 	db.show = func() []entry { return []entry{{text: quoted(Redacted(c.DB))}} }
 	return []*key{
 		db,
@@ -58,6 +59,8 @@ func api(c *Config) []*key {
 		integer("http.waiters_max", &c.HTTP.WaitersMax, 4096, 1, 1_000_000, "How many requests may wait at a time; further ones are answered at once."),
 		size("http.body_bytes_max", &c.HTTP.BodyBytesMax, 256<<20, 2<<20, maxInt(64<<30),
 			"How many bytes of request bodies are held at a time, over all requests; a request over it is answered 429."),
+		size("http.answer_bytes_max", &c.HTTP.AnswerBytesMax, 256<<20, 8<<20, maxInt(64<<30),
+			"How many bytes of answers are held at a time, half while they are made and half while they are sent; a request that finds no room is answered 503."),
 	}
 }
 

@@ -15,7 +15,10 @@
 //	a call that changes something is on disk        RuleLost, RuleForgotten, RuleItems of jobs, settles and items; RuleCancelled,
 //	when it answers                                 RuleAgain, RulePaused, RuleMoved and RuleDeleted of what people do to them
 //	a run is fenced, and its number never falls     RuleWinner, RuleGrows, RuleZombie, RuleOrder
-//	a worker that cannot renew stops its jobs       rounds of SIGSTOP, with RuleZombie and RuleCause
+//	a worker that cannot renew stops its jobs       TestWorkerThatCannotRenewEndsItsRunsBeforeItsLease of package godwit, in virtual time.
+//	                                                Here nothing is seen of it: after SIGCONT the timers of the handlers and that of the
+//	                                                fence are due at once, and go off in any order. What its late writes come to is
+//	                                                RuleZombie, in the rounds of SIGSTOP
 //	a promise settles once                          RuleOnce, RuleResult
 //	submission happens once, by id and by key       RuleID, RuleKey, RuleUnique, RuleChild
 //	effects happen once that are committed with     the tests of SubmitTx and SettleTx of packages sqlite and postgres: the
@@ -36,7 +39,7 @@
 //     or amid a commit: before a write of the write-ahead log, on either side of the sync, or while a checkpoint writes to the
 //     database itself (package victim wraps SQLite's file system).
 //   - SIGSTOP for longer than the lease, then SIGCONT. One process owns a file, so nobody else takes the jobs meanwhile: the
-//     resumed process must fence itself. In half of these rounds a second server is started on the file while the first is stopped: it must
+//     resumed process must begin anew, and lose or repeat nothing. In half of these rounds a second server is started on the file while the first is stopped: it must
 //     wait for as long as that lives, and take over when it dies.
 //   - SIGTERM: it must give back what it runs, count no crash, and exit with 0.
 //   - Loss of power: see below.

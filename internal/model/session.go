@@ -40,7 +40,7 @@ func (s *Store) Heartbeat(ctx context.Context, r godwit.HeartbeatRequest) (godwi
 		if sess == nil {
 			return godwit.HeartbeatAnswer{Code: godwit.CodeSessionEnded}
 		}
-		sess.leaseUntil = now.Add(sess.Lease).Truncate(time.Microsecond)
+		sess.leaseUntil, sess.orphan = now.Add(sess.Lease).Truncate(time.Microsecond), false
 		answer := godwit.HeartbeatAnswer{LeaseUntil: sess.leaseUntil}
 		named := make(map[godwit.Token]bool, len(r.Runs))
 		for _, t := range r.Runs {
@@ -161,6 +161,9 @@ func (w *world) leave(op states.Op, j *job, now time.Time) *states.Row {
 	var own *godwit.Failure
 	if row.Record == "crash" {
 		own = godwit.CrashedFailure(j.view.Session)
+		if sess := w.sessions[j.view.Session]; sess != nil && sess.orphan {
+			own = godwit.OrphanedFailure(j.view.Session)
+		}
 	}
 	kept := states.FailureKept(row, own, j.cancelReason)
 	if row.To == states.Place(godwit.StateScheduled) {

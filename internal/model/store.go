@@ -53,12 +53,13 @@ func (s *Store) Clone() *Store {
 	}
 }
 
-// Reopen does what closing and opening a durable store does: every lease is over.
+// Reopen does what closing and opening a durable store does: the process of every session is over, and so is its lease.
 func (s *Store) Reopen() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.timeLocked()
 	for _, sess := range s.world.sessions {
+		sess.orphan = true
 		if sess.leaseUntil.After(now) {
 			sess.leaseUntil = now
 		}

@@ -65,6 +65,7 @@ type session struct {
 	godwit.NewSession
 	startedAt  time.Time
 	leaseUntil time.Time
+	orphan     bool // its process ended: the store was opened anew
 }
 
 func newWorld() *world {
