@@ -68,20 +68,6 @@ const claimHead = `WITH ` + claimable + `, head AS MATERIALIZED (
 	ORDER BY h.rank, h.run_at, h.id LIMIT $4
 )`
 
-// claimResumed is claimHead for a claim that goes on where others have stopped.
-const claimResumed = `WITH ` + claimable + `, spans AS MATERIALIZED (
-	SELECT l.id AS lane, coalesce(s.low, -32768)::smallint AS low, coalesce(s.high, 32767)::smallint AS high,
-		coalesce(s.run_at, -9223372036854775808) AS run_at, coalesce(s.id, '00000000-0000-0000-0000-000000000000') AS id
-	FROM l LEFT JOIN unnest($6::integer[], $7::integer[], $8::integer[], $9::bigint[], $10::uuid[]) s (lane, low, high, run_at, id)
-		ON s.lane = l.id
-), head AS MATERIALIZED (
-	SELECT h.* FROM spans s CROSS JOIN LATERAL (
-		SELECT p.ctid AS tid, p.id, p.rank, p.run_at FROM godwit.places p WHERE p.place = 2 AND p.lane = s.lane
-		AND (p.rank, p.run_at, p.id) >= (s.low, s.run_at, s.id) AND p.rank <= s.high
-		ORDER BY p.rank, p.run_at, p.id LIMIT $4) h
-	ORDER BY h.rank, h.run_at, h.id LIMIT $4
-)`
-
 // claimGate waits for those who have locked the first jobs for change, by a lock that does not hinder other claims.
 const claimGate = `, gate AS MATERIALIZED (
 	SELECT p.id FROM godwit.places p WHERE p.id = ANY (ARRAY(SELECT head.id FROM head)) ORDER BY p.id FOR KEY SHARE
@@ -134,31 +120,25 @@ type claiming struct {
 	jobs       []godwit.Job // without what their lanes say
 	lanes      []int32      // of the jobs
 	heads      int64        // ready jobs that were looked at
-	more       bool         // there may be more
 	row        claimRow
 }
 
 // statements take the first of the ready jobs, in one round trip. gate lets them wait for those who have locked the jobs for change;
 // wait for other claims too.
-func (c *claiming) statements(s *Store, look *claimLook, gate, wait bool) []stmt {
+func (c *claiming) statements(s *Store, gate, wait bool) []stmt {
 	list := []stmt{
 		do("SELECT pg_advisory_xact_lock_shared($1), "+byIndex, s.claimsKey),
 		do("SELECT 1 FROM godwit.sessions WHERE id = $1 FOR KEY SHARE", uuid(c.request.Session)),
 	}
-	limit := max(c.request.Limit, 0)
-	args := []any{uuid(c.request.Session), c.request.Queue, c.now, limit + claimSlack, limit}
-	const end = claimLock + "SKIP LOCKED" + claimEnd
-	sql := claimHead + claimTaken + end
+	sql := claimHead + claimTaken + claimLock + "SKIP LOCKED" + claimEnd
 	switch {
 	case wait:
 		sql = claimHead + claimTaken + claimLock + claimEnd
 	case gate:
-		sql = claimHead + claimGate + claimTaken + claimAfterGate + end
-	case !look.whole:
-		sql = claimResumed + claimTaken + end
-		args = append(args, look.spans.lanes, look.spans.from, look.spans.to, look.spans.runAts, look.spans.ids)
+		sql = claimHead + claimGate + claimTaken + claimAfterGate + claimLock + "SKIP LOCKED" + claimEnd
 	}
-	return append(list, ask(sql, c.scan, args...))
+	limit := max(c.request.Limit, 0)
+	return append(list, ask(sql, c.scan, uuid(c.request.Session), c.request.Queue, c.now, limit+claimSlack, limit))
 }
 
 // claimSlack is how many more jobs a claim looks at than it may take, in case that others are just taking the first.
@@ -167,40 +147,19 @@ const claimSlack = 64
 // claim takes jobs. When it gets none though there are some, it looks again and waits for those who have locked them, holding
 // nothing itself; so no answer "nothing" comes while a job is ready before and after.
 func (s *Store) claim(ctx context.Context, conn *pgxpool.Conn, r godwit.ClaimRequest) (*claiming, error) {
-	whole, gate, wait := false, false, false
+	gate, wait := false, false
 	for {
-		look := s.cursors.start(r.Queue, whole)
 		c := &claiming{request: r, now: s.clock.now()}
-		err := s.atOnce(ctx, conn, c.statements(s, look, gate, wait)...)
-		if err == nil {
-			// Others were taking some of those that were looked at; behind them there may be more than were.
-			c.more = len(c.jobs) > 0 && (len(c.jobs) == r.Limit || c.heads > int64(len(c.jobs)))
-		}
-		s.cursors.stop(look, c.took(), c.more)
-		c.more = c.more || !look.whole
+		err := s.atOnce(ctx, conn, c.statements(s, gate, wait)...)
 		switch {
 		case sqlState(err) == "22012":
 			gate = true
-		case err != nil || len(c.jobs) > 0 || c.heads == 0 && look.whole || r.Limit <= 0:
+		case err != nil || len(c.jobs) > 0 || c.heads == 0 || r.Limit <= 0:
 			return c, err
-		case c.heads > 0:
+		default:
 			wait = true
 		}
-		whole = true
 	}
-}
-
-// took gives the last job that was taken in each lane and rank.
-func (c *claiming) took() map[file]point {
-	last := map[file]point{}
-	for i := range c.jobs {
-		j := &c.jobs[i]
-		f, p := file{c.lanes[i], int16(-j.Priority)}, point{j.RunAt.UnixMicro(), j.ID}
-		if old, ok := last[f]; !ok || old.compare(p) < 0 {
-			last[f] = p
-		}
-	}
-	return last
 }
 
 // answer makes the answer and the events of a claim.
@@ -229,7 +188,8 @@ func (c *claiming) answer(u *unit) (answer godwit.ClaimAnswer, err error) {
 		u.events[i] = godwit.Event{Kind: event, At: j.StartedAt, Job: j.ID, Task: j.Task, Queue: j.Queue, State: j.State, Run: j.Run}
 	}
 	answer.Jobs = c.jobs
-	answer.More = c.more && len(c.jobs) > 0
+	// Others were taking some of those that were looked at; behind them there may be more than were.
+	answer.More = len(c.jobs) > 0 && (len(c.jobs) == c.request.Limit || c.heads > int64(len(c.jobs)))
 	return answer, nil
 }
 

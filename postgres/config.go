@@ -29,11 +29,6 @@ type Config struct {
 	// does not answer at all is given up after a few seconds; this is for one that answers and gets nowhere. Defaults to
 	// [CallTimeoutDefault].
 	CallTimeout time.Duration
-	// ExactOrder lets every claim look at its queue from the beginning. Otherwise, while more is ready than is claimed, a claim goes on
-	// where those before it have stopped, and what other processes make ready out of turn (older jobs that come back, transactions
-	// that are committed late) may be passed over for a quarter of a second, or longer if somebody holds an old snapshot of the
-	// database: that is what makes looking from the beginning slow. Within a process the order is exact in any case.
-	ExactOrder bool
 	// Now is the clock behind store time. Store time never goes back even if Now does. Defaults to the server's clock. It must be
 	// the same for all stores on one schema.
 	Now func() time.Time

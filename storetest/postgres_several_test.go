@@ -92,7 +92,7 @@ func severalConfig() Config {
 		t.Helper()
 		database, s := pgtest.Database(t), &several{}
 		for range 3 {
-			one, err := postgres.Open(t.Context(), postgres.Config{URL: database, Now: clock.Now, Conns: 4, ExactOrder: true})
+			one, err := postgres.Open(t.Context(), postgres.Config{URL: database, Now: clock.Now, Conns: 4})
 			if err != nil {
 				t.Fatal(err)
 			}
