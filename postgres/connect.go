@@ -95,7 +95,9 @@ func (s *Store) greet(ctx context.Context, conn *pgx.Conn) error {
 func (s *Store) greetServer(ctx context.Context, conn *pgx.Conn) error {
 	var direct bool
 	const sql = "SELECT CASE WHEN pg_backend_pid() = %d THEN set_config('synchronous_commit', %s, false) IS NOT NULL ELSE false END"
-	if err := conn.QueryRow(ctx, fmt.Sprintf(sql, conn.PgConn().PID(), enoughSync)).Scan(&direct); err != nil {
+	// In one message: behind a pooler what is prepared on one of the server's connections is looked for on another.
+	row := conn.QueryRow(ctx, fmt.Sprintf(sql, conn.PgConn().PID(), enoughSync), pgx.QueryExecModeSimpleProtocol)
+	if err := row.Scan(&direct); err != nil {
 		return err
 	}
 	if !direct {
