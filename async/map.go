@@ -80,8 +80,8 @@ func Map[A, B any](ctx context.Context, in iter.Seq[A], cfg MapConfig, fn func(c
 
 // ForEach calls fn for every item of in, several at a time, and returns when all calls have. It returns the first failure as an
 // [*ItemError]; with AllErrors it returns all of them, joined: the first [ErrorsMax], and how many there were beyond. A panic of fn
-// goes on in the caller. The input is read on the caller's goroutine, where its panic goes on as it is; it is asked for one more item before ForEach leaves it for an
-// error or the end of ctx, also where ctx has ended before.
+// goes on in the caller. The input is read on the caller's goroutine, where its panic goes on as it is; it is asked for one more item
+// before ForEach leaves it for an error or the end of ctx, also where ctx has ended before.
 func ForEach[A any](ctx context.Context, in iter.Seq[A], cfg MapConfig, fn func(ctx context.Context, item A) error) error {
 	mustFunc(fn == nil, "ForEach")
 	mustFunc(in == nil, "ForEach (as its input)")

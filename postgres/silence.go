@@ -194,12 +194,12 @@ var sslRequest = []byte{0, 0, 0, 8, 4, 210, 22, 47}
 // watchedCall is what the watch over a call has to know of its connection, which belongs to the call.
 type watchedCall struct {
 	peer   net.Addr
-	config *pgx.ConnConfig
-	pid    uint32 // of the server's process that works for the call; 0: a pooler gave another one
+	config func() *pgx.ConnConfig // makes a copy, for which few calls last long enough
+	pid    uint32                 // of the server's process that works for the call; 0: a pooler gave another one
 }
 
 func callOf(conn *pgx.Conn, pooled bool) watchedCall {
-	c := watchedCall{peer: conn.PgConn().Conn().RemoteAddr(), config: conn.Config()}
+	c := watchedCall{peer: conn.PgConn().Conn().RemoteAddr(), config: conn.Config}
 	if !pooled {
 		c.pid = conn.PgConn().PID()
 	}
@@ -234,7 +234,7 @@ func (c *watchedCall) unknown(ctx context.Context) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	conn, err := pgx.ConnectConfig(ctx, c.config)
+	conn, err := pgx.ConnectConfig(ctx, c.config())
 	if err != nil {
 		return false
 	}
