@@ -68,6 +68,23 @@ const claimHead = `WITH ` + claimable + `, head AS MATERIALIZED (
 	ORDER BY h.rank, h.run_at, h.id LIMIT $4
 )`
 
+// claimResumed is claimHead for a claim that goes on where others have stopped. Unless there is as much as it looks for, nothing is
+// taken: another claim then looks from the beginning.
+const claimResumed = `WITH ` + claimable + `, spans AS MATERIALIZED (
+	SELECT l.id AS lane, coalesce(s.low, -32768)::smallint AS low, coalesce(s.high, 32767)::smallint AS high,
+		coalesce(s.run_at, -9223372036854775808) AS run_at, coalesce(s.id, '00000000-0000-0000-0000-000000000000') AS id
+	FROM l LEFT JOIN unnest($6::integer[], $7::integer[], $8::integer[], $9::bigint[], $10::uuid[]) s (lane, low, high, run_at, id)
+		ON s.lane = l.id
+), ahead AS MATERIALIZED (
+	SELECT h.* FROM spans s CROSS JOIN LATERAL (
+		SELECT p.ctid AS tid, p.id, p.rank, p.run_at FROM godwit.places p WHERE p.place = 2 AND p.lane = s.lane
+		AND (p.rank, p.run_at, p.id) >= (s.low, s.run_at, s.id) AND p.rank <= s.high
+		ORDER BY p.rank, p.run_at, p.id LIMIT $4) h
+	ORDER BY h.rank, h.run_at, h.id LIMIT $4
+), head AS MATERIALIZED (
+	SELECT ahead.* FROM ahead WHERE (SELECT count(*) FROM ahead) >= $4
+)`
+
 // claimGate waits for those who have locked the first jobs for change, by a lock that does not hinder other claims.
 const claimGate = `, gate AS MATERIALIZED (
 	SELECT p.id FROM godwit.places p WHERE p.id = ANY (ARRAY(SELECT head.id FROM head)) ORDER BY p.id FOR KEY SHARE
@@ -123,22 +140,26 @@ type claiming struct {
 	row        claimRow
 }
 
-// statements take the first of the ready jobs, in one round trip. gate lets them wait for those who have locked the jobs for change;
-// wait for other claims too.
-func (c *claiming) statements(s *Store, gate, wait bool) []stmt {
+// statements take the first of the ready jobs that are looked at, in one round trip. gate lets them wait for those who have locked the
+// jobs for change; wait for other claims too.
+func (c *claiming) statements(s *Store, look *claimLook, gate, wait bool) []stmt {
 	list := []stmt{
 		do("SELECT pg_advisory_xact_lock_shared($1), "+byIndex, s.claimsKey),
 		do("SELECT 1 FROM godwit.sessions WHERE id = $1 FOR KEY SHARE", uuid(c.request.Session)),
 	}
+	limit := max(c.request.Limit, 0)
+	args := []any{uuid(c.request.Session), c.request.Queue, c.now, limit + claimSlack, limit}
 	sql := claimHead + claimTaken + claimLock + "SKIP LOCKED" + claimEnd
 	switch {
 	case wait:
 		sql = claimHead + claimTaken + claimLock + claimEnd
 	case gate:
 		sql = claimHead + claimGate + claimTaken + claimAfterGate + claimLock + "SKIP LOCKED" + claimEnd
+	case !look.whole:
+		sql = claimResumed + claimTaken + claimLock + "SKIP LOCKED" + claimEnd
+		args = append(args, look.spans.lanes, look.spans.from, look.spans.to, look.spans.runAts, look.spans.ids)
 	}
-	limit := max(c.request.Limit, 0)
-	return append(list, ask(sql, c.scan, uuid(c.request.Session), c.request.Queue, c.now, limit+claimSlack, limit))
+	return append(list, ask(sql, c.scan, args...))
 }
 
 // claimSlack is how many more jobs a claim looks at than it may take, in case that others are just taking the first.
@@ -147,19 +168,37 @@ const claimSlack = 64
 // claim takes jobs. When it gets none though there are some, it looks again and waits for those who have locked them, holding
 // nothing itself; so no answer "nothing" comes while a job is ready before and after.
 func (s *Store) claim(ctx context.Context, conn *pgxpool.Conn, r godwit.ClaimRequest) (*claiming, error) {
-	gate, wait := false, false
+	whole, gate, wait := r.Limit <= 0, false, false
 	for {
+		look := s.cursors.start(r.Queue, whole)
 		c := &claiming{request: r, now: s.clock.now()}
-		err := s.atOnce(ctx, conn, c.statements(s, gate, wait)...)
+		err := s.atOnce(ctx, conn, c.statements(s, look, gate, wait)...)
+		s.cursors.stop(look, c.took(), c.heads >= int64(r.Limit)+claimSlack)
 		switch {
 		case sqlState(err) == "22012":
 			gate = true
-		case err != nil || len(c.jobs) > 0 || c.heads == 0 || r.Limit <= 0:
+		case err != nil || len(c.jobs) > 0 || r.Limit <= 0:
 			return c, err
-		default:
+		case c.heads > 0:
 			wait = true
+		case look.whole:
+			return c, nil
+		}
+		whole = true
+	}
+}
+
+// took gives the last job that was taken in each lane and rank.
+func (c *claiming) took() map[file]point {
+	last := map[file]point{}
+	for i := range c.jobs {
+		j := &c.jobs[i]
+		f, p := file{c.lanes[i], int16(-j.Priority)}, point{j.RunAt.UnixMicro(), j.ID}
+		if old, ok := last[f]; !ok || old.compare(p) < 0 {
+			last[f] = p
 		}
 	}
+	return last
 }
 
 // answer makes the answer and the events of a claim.

@@ -177,6 +177,9 @@ func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godw
 			" unnest($4::smallint[]), unnest($5::smallint[])",
 			c.ids(), c.runAts(), c.lanes(), c.kinds(), column(c, func(j *job) int16 { return int16(-j.priority) })),
 		do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.pruned WHERE id = ANY($1)))::integer", c.ids()))
+	if err == nil {
+		s.cursors.fall(made)
+	}
 	return u.events, err
 }
 

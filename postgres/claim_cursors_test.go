@@ -1,0 +1,183 @@
+package postgres
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/godwit-go/godwit"
+)
+
+// backlog leaves the store amid a backlog, in which claims go on where the last stopped for as long as the test lasts: of n jobs the
+// first three were claimed. It gives their tokens.
+func (b *bundle) backlog(n int) []godwit.Token {
+	b.Helper()
+	for range n {
+		b.submit(newJob())
+	}
+	tokens := b.claim(b.store, 3)
+	b.lookAgainIn(time.Hour)
+	return tokens
+}
+
+// lookAgainIn sets the time of the next look from the beginning.
+func (b *bundle) lookAgainIn(d time.Duration) {
+	b.store.cursors.mu.Lock()
+	defer b.store.cursors.mu.Unlock()
+	b.store.cursors.queueLocked("queue").recall = time.Now().Add(d)
+}
+
+// resumed is claim, and fails unless the claim went on where the last stopped.
+func (b *bundle) resumed(limit int) []godwit.Token {
+	b.Helper()
+	look := b.store.cursors.start("queue", false)
+	b.store.cursors.stop(look, nil, true)
+	if look.whole {
+		b.Fatal("the claim begins at the beginning")
+	}
+	return b.claim(b.store, limit)
+}
+
+func TestAClaimGoesOnWhereTheLastOneStopped(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.backlog(3*claimSlack + 3)
+	b.resumed(claimSlack)
+	b.resumed(claimSlack) // less is left than it looks for, and all the same it gets what there is
+	b.claim(b.store, claimSlack)
+	a, err := b.store.Claim(t.Context(), godwit.ClaimRequest{Session: b.session, Queue: "queue", Limit: 1})
+	if err != nil || a.Code != "" || len(a.Jobs) > 0 || a.More {
+		t.Fatalf("after the last: %+v, %v", a, err)
+	}
+}
+
+func TestWhatComesBackBelowIsClaimedFirst(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	tokens := b.backlog(2 * claimSlack)
+	release := godwit.Settlement{Token: tokens[1], Outcome: godwit.OutcomeRelease}
+	if a, err := b.store.Settle(t.Context(), []godwit.Settlement{release}); err != nil || a[0].Code != "" {
+		t.Fatalf("release: %+v, %v", a, err)
+	}
+	if got := b.resumed(1)[0].Job; got != tokens[1].Job {
+		t.Errorf("claimed %s before the older %s, which had come back", got, tokens[1].Job)
+	}
+	for range 2 { // of a rank that nobody has claimed from, and of one that somebody has
+		urgent := newJob()
+		urgent.Priority = 5
+		b.submit(urgent)
+		if got := b.resumed(1)[0].Job; got != urgent.ID {
+			t.Errorf("claimed %s before the urgent %s", got, urgent.ID)
+		}
+	}
+}
+
+func TestWhatOtherProcessesMakeReadyBelowIsFound(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	other := b.open(Config{URL: b.url})
+	const n = 2*claimSlack + 3
+	tokens := b.backlog(n)
+	releases := make([]godwit.Settlement, len(tokens))
+	for i := range tokens {
+		releases[i] = godwit.Settlement{Token: tokens[i], Outcome: godwit.OutcomeRelease}
+	}
+	if _, err := other.Settle(t.Context(), releases); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.resumed(1)[0].Job; got == tokens[0].Job {
+		t.Fatal("the claim began at the beginning, and shows nothing")
+	}
+	b.lookAgainIn(0)
+	if got := b.claim(b.store, 1)[0].Job; got != tokens[0].Job {
+		t.Errorf("claimed %s when it was time to look from the beginning, not %s", got, tokens[0].Job)
+	}
+	b.lookAgainIn(time.Hour)
+	if got := b.resumed(1)[0].Job; got != tokens[1].Job {
+		t.Errorf("claimed %s, not %s, up to which the look from the beginning had not come", got, tokens[1].Job)
+	}
+	claimed := 0
+	for {
+		a, err := b.store.Claim(t.Context(), godwit.ClaimRequest{Session: b.session, Queue: "queue", Limit: 4})
+		if err != nil || a.Code != "" {
+			t.Fatalf("claim: %q, %v", a.Code, err)
+		}
+		if len(a.Jobs) == 0 {
+			break
+		}
+		claimed += len(a.Jobs)
+	}
+	if want := n - 3; claimed != want { // all but the three that were claimed above
+		t.Errorf("%d jobs were claimed after the others, of %d: an answer of none came while one was ready", claimed, want)
+	}
+}
+
+func TestOnlyQueuesThatAreClaimedFromHaveCursors(t *testing.T) {
+	t.Parallel()
+	c := newCursors()
+	j := &job{kind: ready, lane: &lane{id: 1, queue: "elsewhere"}}
+	c.fall([]*job{j})
+	if len(c.queues) > 0 {
+		t.Errorf("a queue that nobody has claimed from has a cursor: %v", c.queues)
+	}
+}
+
+func TestCursorsAreBounded(t *testing.T) {
+	t.Parallel()
+	c := newCursors()
+	for lane := range int32(3 * cursorsMax) {
+		look := c.start("queue", true)
+		c.stop(look, map[file]point{{lane, 0}: {runAt: 1}}, true)
+	}
+	if n := len(c.queues["queue"].at); n != cursorsMax {
+		t.Errorf("%d cursors of one queue, want %d", n, cursorsMax)
+	}
+}
+
+func TestACursorStaysBelowWhatBecameReadyDuringTheLook(t *testing.T) {
+	t.Parallel()
+	here := file{lane: 1, rank: 0}
+	for _, whole := range []bool{true, false} {
+		t.Run(fmt.Sprintf("whole=%v", whole), func(t *testing.T) {
+			t.Parallel()
+			c := newCursors()
+			c.stop(c.start("queue", true), map[file]point{here: {runAt: 10}}, true)
+			c.queues["queue"].recall = time.Now().Add(time.Hour)
+			look := c.start("queue", whole)
+			c.fall([]*job{{kind: ready, runAt: 15, lane: &lane{id: 1, queue: "queue"}}})
+			c.stop(look, map[file]point{here: {runAt: 20}}, true)
+			if got := c.queues["queue"].at[here].runAt; got != 15 {
+				t.Errorf("the next claim goes on at %d, want 15: that was ready when this one had passed it", got)
+			}
+		})
+	}
+}
+
+func TestSpansLeaveOutWhatWasClaimedAndNothingElse(t *testing.T) {
+	t.Parallel()
+	at := func(n int64) point { return point{runAt: n} }
+	q := &cursor{at: map[file]point{{7, -3}: at(30), {7, 2}: at(20), {9, -32768}: at(90)}}
+	s := q.spans()
+	inside := func(lane int32, rank int16, p point) (in bool) {
+		named := false
+		for i := range s.lanes {
+			if s.lanes[i] != lane {
+				continue
+			}
+			named = true
+			above := int32(rank) > s.from[i] || int32(rank) == s.from[i] && p.runAt >= s.runAts[i]
+			in = in || above && int32(rank) <= s.to[i]
+		}
+		return in || !named
+	}
+	for lane := int32(7); lane <= 9; lane++ {
+		for _, rank := range []int16{-32768, -32767, -4, -3, -2, 1, 2, 3, 32767} {
+			for _, runAt := range []int64{-1 << 63, 0, 19, 20, 29, 30, 89, 90, 1<<63 - 1} {
+				stopped, known := q.at[file{lane, rank}]
+				if want := !known || runAt >= stopped.runAt; inside(lane, rank, at(runAt)) != want {
+					t.Errorf("lane %d, rank %d, at %d: looked at %v, want %v", lane, rank, runAt, !want, want)
+				}
+			}
+		}
+	}
+}
