@@ -39,13 +39,14 @@ var invariants = []invariant{
 		"SELECT hex(id) FROM godwit_jobs WHERE length(id) <> 16 OR length(fingerprint) <> 16" +
 			" UNION ALL SELECT hex(id) FROM godwit_pruned WHERE length(id) <> 16" +
 			" UNION ALL SELECT hex(id) FROM godwit_sessions WHERE length(id) <> 16" +
-			" UNION ALL SELECT 'of a time: ' || at FROM godwit_due WHERE length(ids) = 0 OR length(ids) % 20 <> 0",
+			" UNION ALL SELECT 'of a time: ' || at FROM godwit_finished_due WHERE length(ids) = 0 OR length(ids) % 20 <> 0" +
+			" UNION ALL SELECT 'of a time: ' || at FROM godwit_pruned_due WHERE length(ids) = 0 OR length(ids) % 20 <> 0",
 	},
 	{
 		"what is kept is due at its time",
-		"SELECT hex(f.id) FROM godwit_finished f LEFT JOIN godwit_due d ON d.place = 5 AND d.at = f.keep_until" +
+		"SELECT hex(f.id) FROM godwit_finished f LEFT JOIN godwit_finished_due d ON d.at = f.keep_until" +
 			" WHERE instr(coalesce(d.ids, x''), f.id) = 0" +
-			" UNION ALL SELECT hex(r.id) FROM godwit_pruned r LEFT JOIN godwit_due d ON d.place = 8 AND d.at = r.until" +
+			" UNION ALL SELECT hex(r.id) FROM godwit_pruned r LEFT JOIN godwit_pruned_due d ON d.at = r.until" +
 			" WHERE instr(coalesce(d.ids, x''), r.id) = 0",
 	},
 	{

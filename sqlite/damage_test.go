@@ -260,7 +260,7 @@ func TestDamageThatTheWriterMeetsEndsAllWriting(t *testing.T) {
 			_, err := b.store.Prune(b.ctx, 100)
 			return err
 		}},
-		"a list of what is over that is cut": {"UPDATE godwit_due SET ids = substr(ids, 2)", func(b *bundle, _ godwit.ID) error {
+		"a list of what is over that is cut": {"UPDATE godwit_finished_due SET ids = substr(ids, 2)", func(b *bundle, _ godwit.ID) error {
 			b.pass(24 * time.Hour)
 			_, err := b.store.Prune(b.ctx, 100)
 			return err

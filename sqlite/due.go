@@ -14,9 +14,26 @@ import (
 	"github.com/godwit-go/godwit/internal/states"
 )
 
-// godwit_due says when finished jobs and pruned ids are over. One row has all that is over at a time, and jobs that are settled together
-// and kept alike have the same: what an index would write for each job is written once for many. Rows are not changed when a job is
-// retried or deleted by hand before its time; whoever reads them looks whether it is still so.
+// godwit_finished_due and godwit_pruned_due say when finished jobs and pruned ids are over. One row has all that is over at a time, and
+// jobs that are settled together and kept alike have the same: what an index would write for each job is written once for many. Rows
+// are not changed when a job is retried or deleted by hand before its time; whoever reads them looks whether it is still so.
+
+// dueTable is one of the two, with its statements.
+type dueTable struct {
+	first, drop, leave string
+	upsert             *multi
+}
+
+func newDueTable(name string) dueTable {
+	return dueTable{
+		first:  "SELECT at, ids FROM " + name + " WHERE at <= ? ORDER BY at LIMIT 1",
+		drop:   "DELETE FROM " + name + " WHERE at = ?",
+		leave:  "UPDATE " + name + " SET ids = ? WHERE at = ?",
+		upsert: values(name, "at, ids", " ON CONFLICT (at) DO UPDATE SET ids = CAST(ids || excluded.ids AS BLOB)"),
+	}
+}
+
+var finishedDue, prunedDue = newDueTable("godwit_finished_due"), newDueTable("godwit_pruned_due")
 
 // due is an id that is over at some time.
 type due struct {
@@ -38,12 +55,12 @@ func (s *Store) Prune(ctx context.Context, limit int) (godwit.PruneAnswer, error
 func (u *unit) prune(limit int) (godwit.PruneAnswer, error) {
 	var answer godwit.PruneAnswer
 	for _, part := range []struct {
-		place kind
+		table *dueTable
 		drop  func(list []due, at int64, answer *godwit.PruneAnswer) (looked int, err error)
-	}{{pruned, u.forgetIDs}, {succeeded, u.pruneJobs}} {
+	}{{&prunedDue, u.forgetIDs}, {&finishedDue, u.pruneJobs}} {
 		looked := 0
 		for looked < limit {
-			at, list, err := u.firstDue(part.place)
+			at, list, err := u.firstDue(part.table)
 			if err != nil {
 				return answer, err
 			}
@@ -51,7 +68,7 @@ func (u *unit) prune(limit int) (godwit.PruneAnswer, error) {
 				break
 			}
 			now := list[:min(len(list), limit-looked)]
-			if err := u.leaveDue(part.place, at, list[len(now):]); err != nil {
+			if err := u.leaveDue(part.table, at, list[len(now):]); err != nil {
 				return answer, err
 			}
 			n, err := part.drop(now, at, &answer)
@@ -66,25 +83,24 @@ func (u *unit) prune(limit int) (godwit.PruneAnswer, error) {
 }
 
 // firstDue gives what is over at the earliest time that has come, by id; nothing when there is no such time.
-func (u *unit) firstDue(place kind) (at int64, list []due, err error) {
-	const sql = "SELECT at, ids FROM godwit_due WHERE place = ? AND at <= ? ORDER BY at LIMIT 1"
-	err = u.c.query(sql, func(s *row) error {
+func (u *unit) firstDue(t *dueTable) (at int64, list []due, err error) {
+	err = u.c.query(t.first, func(s *row) error {
 		at, list = columnMicros(s, 0), columnDue(s, 1)
 		return nil
-	}, int64(place), u.now)
+	}, u.now)
 	return at, list, err
 }
 
 // leaveDue leaves a list at a time, or nothing.
-func (u *unit) leaveDue(place kind, at int64, list []due) error {
+func (u *unit) leaveDue(t *dueTable, at int64, list []due) error {
 	if len(list) == 0 {
-		return u.c.exec("DELETE FROM godwit_due WHERE place = ? AND at = ?", int64(place), at)
+		return u.c.exec(t.drop, at)
 	}
-	var b []byte
+	b := make([]byte, 0, len(list)*dueSize)
 	for i := range list {
 		b = appendDue(b, list[i])
 	}
-	return u.c.exec("UPDATE godwit_due SET ids = ? WHERE place = ? AND at = ?", b, int64(place), at)
+	return u.c.exec(t.leave, b, at)
 }
 
 // pruneJobs prunes those of the list that are finished jobs whose time is still that, and says how many they were.
@@ -222,37 +238,35 @@ func (u *unit) forgetIDs(list []due, _ int64, answer *godwit.PruneAnswer) (looke
 	return len(ids), u.c.changeIDs(deletePruned, ids, nil)
 }
 
-var upsertDue = values("godwit_due", "place, at, ids", " ON CONFLICT (place, at) DO UPDATE SET ids = CAST(ids || excluded.ids AS BLOB)")
-
 // postDue notes when jobs that have just finished, were pruned or are kept on are over.
 func (u *unit) postDue(p *plan) error {
-	type key struct {
-		place kind
-		at    int64
+	if err := u.post(&finishedDue, p.finished, p.keptOn); err != nil {
+		return err
 	}
-	var keys []key // in the order in which they were met
-	lists := map[key][]byte{}
-	for _, part := range []struct {
-		place kind
-		jobs  []*job
-	}{{succeeded, p.finished}, {succeeded, p.keptOn}, {pruned, p.prunedNow}} {
-		for _, j := range part.jobs {
-			k := key{part.place, j.keepUntil}
-			if lists[k] == nil {
-				keys = append(keys, k)
+	return u.post(&prunedDue, p.prunedNow)
+}
+
+// post notes when jobs are over.
+func (u *unit) post(t *dueTable, lists ...[]*job) error {
+	var times []int64 // in the order in which they were met
+	over := map[int64][]byte{}
+	for _, jobs := range lists {
+		for _, j := range jobs {
+			at := j.keepUntil
+			if over[at] == nil {
+				times = append(times, at)
 			}
 			d := due{id: j.id}
-			if part.place == succeeded && j.plain() {
+			if t == &finishedDue && j.plain() {
 				d.lane = j.lane.id
 			}
-			lists[k] = appendDue(lists[k], d)
+			over[at] = appendDue(over[at], d)
 		}
 	}
-	return u.c.many(upsertDue, len(keys), func(s *zs.Stmt, at, i int) int {
-		s.BindInt64(at, int64(keys[i].place))
-		s.BindInt64(at+1, keys[i].at)
-		s.BindBytes(at+2, lists[keys[i]])
-		return at + 3
+	return u.c.many(t.upsert, len(times), func(s *zs.Stmt, at, i int) int {
+		s.BindInt64(at, times[i])
+		s.BindBytes(at+1, over[times[i]])
+		return at + 2
 	}, nil)
 }
 

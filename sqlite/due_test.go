@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	zs "zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
 	"github.com/godwit-go/godwit"
 )
 
@@ -133,4 +136,39 @@ func cancels(ids []godwit.ID) []godwit.CancelRequest {
 		list[i].ID = id
 	}
 	return list
+}
+
+// TestWhatIsDueComesOverFromTheFormerTable opens a file of the schema before, in which one table had what is over, and prunes it.
+func TestWhatIsDueComesOverFromTheFormerTable(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	session := b.session("mail")
+	jobs := b.jobs(3, "mail")
+	for i := range jobs {
+		jobs[i].KeepSucceeded = time.Duration(i+1) * time.Minute
+	}
+	b.submit(jobs...)
+	if _, err := b.store.Settle(b.ctx, succeed(b.claim(session, len(jobs)))); err != nil {
+		t.Fatal(err)
+	}
+	b.pass(90 * time.Second)
+	if answer, err := b.store.Prune(b.ctx, 10); err != nil || answer.Pruned != 1 {
+		t.Fatalf("prune: %+v, %v", answer, err)
+	}
+	b.ok(b.store.Close())
+	db, err := zs.OpenConn(b.path, zs.OpenReadWrite)
+	b.ok(err)
+	b.ok(sqlitex.ExecuteScript(db, `
+		CREATE TABLE godwit_due (place INTEGER NOT NULL CHECK (place IN (5, 8)), at INTEGER NOT NULL, ids BLOB NOT NULL, PRIMARY KEY (place, at)) STRICT, WITHOUT ROWID;
+		INSERT INTO godwit_due SELECT 5, at, ids FROM godwit_finished_due UNION ALL SELECT 8, at, ids FROM godwit_pruned_due;
+		DROP TABLE godwit_finished_due;
+		DROP TABLE godwit_pruned_due;
+		PRAGMA user_version = 2;`, nil))
+	b.ok(db.Close())
+	b.open()
+	b.ok(b.store.Check(b.ctx))
+	b.pass(2 * godwit.ExpiredMin)
+	if answer, err := b.store.Prune(b.ctx, 10); err != nil || answer.Pruned != 2 || answer.Forgotten != 1 {
+		t.Errorf("prune: %+v, %v, want the two jobs that were left and the id of the first", answer, err)
+	}
 }

@@ -30,6 +30,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, unusable(config.Path, err)
 	}
+	keepScratch()
 	if err := checkFile(path); err != nil { // before a lock file appears beside what is not ours
 		return nil, err
 	}

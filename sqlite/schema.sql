@@ -168,16 +168,20 @@ CREATE TABLE godwit_pruned (
   until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- When what is kept is over, so that pruning walks what is due and nothing else. A row has what is over at one time, in no
--- certain order: jobs that are settled together and kept alike share one. Each is an id of 16 bytes and the number of a lane, of 4: that
--- of a finished job on which nothing hangs (no parent, key, record or report), or 0. place is 5 for finished jobs, at their keep_until, and 8 for
--- pruned ids, at their until. A job that was retried or deleted by hand before its time leaves its id here until then.
-CREATE TABLE godwit_due (
-  place INTEGER NOT NULL CHECK (place IN (5, 8)),
-  at    INTEGER NOT NULL,
-  ids   BLOB NOT NULL,
-  PRIMARY KEY (place, at)
-) STRICT, WITHOUT ROWID;
+-- When what is kept is over, so that pruning walks what is due and nothing else: finished jobs at their keep_until, and pruned ids at
+-- their until. A row has what is over at one time, in no certain order: jobs that are settled together and kept alike share one. Each is an
+-- id of 16 bytes and the number of a lane, of 4: that of a finished job on which nothing hangs (no parent, key, record or report),
+-- or 0. A job that was retried or deleted by hand before its time leaves its id here until then. The time is the rowid, so that a row
+-- is found without its list, which fills pages of its own.
+CREATE TABLE godwit_finished_due (
+  at  INTEGER PRIMARY KEY,
+  ids BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE godwit_pruned_due (
+  at  INTEGER PRIMARY KEY,
+  ids BLOB NOT NULL
+) STRICT;
 
 -- Runs that did not succeed; the newest 100 of a job.
 CREATE TABLE godwit_attempts (
