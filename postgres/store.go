@@ -23,6 +23,7 @@ type Store struct {
 	claimsKey int64
 	clock     *clock
 	lanes     atomic.Pointer[laneCache]
+	overs     *overCursors
 
 	pool     pooledLink    // over conns
 	conns    *pgxpool.Pool // for everything but the leases
