@@ -31,7 +31,7 @@ func toError(err error) error {
 			Code: godwit.CodeUnavailable, Err: err,
 			Message: "the server takes no writes now (it is a standby, or set to default_transaction_read_only)",
 		}
-	case state == "42P05", state == "26000":
+	case mixedUp(err):
 		return &godwit.Error{
 			Code: godwit.CodeUnavailable, Err: err,
 			Message: "a pooler mixes up prepared statements (set Config.Pooler, postgres.pooler: true)",
@@ -51,6 +51,12 @@ func toError(err error) error {
 		return &godwit.Error{Code: godwit.CodeCorrupt, Message: "the server found its data damaged (go back to a backup)", Err: err}
 	}
 	return &godwit.Error{Code: godwit.CodeUnavailable, Message: "the database cannot be used now", Err: err}
+}
+
+// mixedUp reports whether a prepared statement is not there, or is there already: a pooler has handed out another connection.
+func mixedUp(err error) bool {
+	state := sqlState(err)
+	return state == "42P05" || state == "26000"
 }
 
 func invalid(field, format string, args ...any) error {
