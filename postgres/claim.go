@@ -120,6 +120,7 @@ type claiming struct {
 	jobs       []godwit.Job // without what their lanes say
 	lanes      []int32      // of the jobs
 	heads      int64        // ready jobs that were looked at
+	passing    bool         // over what is locked
 	row        claimRow
 }
 
@@ -131,7 +132,12 @@ func (c *claiming) statements(s *Store, gate, wait bool) []stmt {
 		do("SELECT 1 FROM godwit.sessions WHERE id = $1 FOR KEY SHARE", uuid(c.request.Session)),
 	}
 	sql := claimHead + claimTaken + claimLock + "SKIP LOCKED" + claimEnd
+	if (gate || wait) && !c.passing {
+		list = append(list, do(waitBriefly))
+	}
 	switch {
+	case c.passing:
+		sql = claimPassing
 	case wait:
 		sql = claimHead + claimTaken + claimLock + claimEnd
 	case gate:
@@ -145,16 +151,18 @@ func (c *claiming) statements(s *Store, gate, wait bool) []stmt {
 const claimSlack = 64
 
 // claim takes jobs. When it gets none though there are some, it looks again and waits for those who have locked them, holding
-// nothing itself; so no answer "nothing" comes while a job is ready before and after.
+// nothing itself; so no answer "nothing" comes while a job is ready before and after, unless somebody keeps it locked for long.
 func (s *Store) claim(ctx context.Context, conn *pgxpool.Conn, r godwit.ClaimRequest) (*claiming, error) {
 	gate, wait := false, false
 	for {
-		c := &claiming{request: r, now: s.clock.now()}
+		c := &claiming{request: r, now: s.clock.now(), passing: (gate || wait) && s.locked.has(r.Queue)}
 		err := s.atOnce(ctx, conn, c.statements(s, gate, wait)...)
 		switch {
 		case sqlState(err) == "22012":
 			gate = true
-		case err != nil || len(c.jobs) > 0 || c.heads == 0 || r.Limit <= 0:
+		case sqlState(err) == lockNotAvailable && (gate || wait) && !c.passing:
+			s.locked.note(r.Queue)
+		case err != nil || len(c.jobs) > 0 || c.heads == 0 || r.Limit <= 0 || c.passing:
 			return c, err
 		default:
 			wait = true

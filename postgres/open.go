@@ -40,7 +40,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		name: rand.Text(), channel: channelOf(config.Schema),
 	}
 	s.lanes.Store(newLaneCache())
-	s.overs = newOverCursors()
+	s.overs, s.locked = newOverCursors(), newLockedQueues()
 	s.pool, s.teller, s.listener = pooledLink{s}, newTeller(s), &listener{s: s}
 	s.pooled.Store(config.Pooler)
 	if s.conns, err = s.newPool(ctx, config.Conns, 0); err != nil {

@@ -24,6 +24,7 @@ type Store struct {
 	clock     *clock
 	lanes     atomic.Pointer[laneCache]
 	overs     *overCursors
+	locked    *lockedQueues
 
 	pool     pooledLink    // over conns
 	conns    *pgxpool.Pool // for everything but the leases

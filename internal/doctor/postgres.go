@@ -211,7 +211,7 @@ func (p *Postgres) locks(limits PostgresLimits) []Finding {
 			told = append(told, k.PID)
 			found = append(found, finding(Warning, "locks",
 				fmt.Sprintf("commit soon after SettleTx and SubmitTx; end it in its program, or SELECT pg_terminate_backend(%d)", k.PID), "",
-				"session %d (%s) holds locks on sessions or jobs for %s: if a worker of those dies, its jobs are not rescued meanwhile", k.PID, k.What, span(k.For)))
+				"session %d (%s) holds locks on sessions or jobs for %s: meanwhile such a job is not claimed, and the jobs of such a worker are not rescued if it dies", k.PID, k.What, span(k.For)))
 		}
 	}
 	return orOK(found, "locks", "no session waits, or keeps others from the jobs, longer than %s", span(limits.Blocked))

@@ -60,7 +60,7 @@ func TestPostgresFindings(t *testing.T) {
 		"who keeps a session": {
 			func(p *doctor.Postgres) {
 				p.Keepers = []doctor.PostgresKeeper{{PID: 7, What: "godwit, idle in transaction", For: 13 * time.Second}}
-			}, doctor.Warning, "session 7 (godwit, idle in transaction) holds locks on sessions or jobs for 13s",
+			}, doctor.Warning, "session 7 (godwit, idle in transaction) holds locks on sessions or jobs for 13s: meanwhile such a job is not claimed",
 		},
 		"who keeps one for a moment": {
 			func(p *doctor.Postgres) { p.Keepers = []doctor.PostgresKeeper{{PID: 7, For: 9 * time.Second}} }, doctor.OK, "ok locks",
