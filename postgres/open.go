@@ -163,6 +163,7 @@ func openError(err error) error {
 	if errors.As(err, &public) || errors.Is(err, context.Canceled) {
 		return err
 	}
+	err = tidy(err)
 	if errors.Is(err, pgconn.ErrReadOnlyConnection) {
 		return &godwit.Error{
 			Code: godwit.CodeUnavailable, Field: "URL", Err: err,

@@ -33,6 +33,15 @@ func TestPostgresFindings(t *testing.T) {
 		"healthy":                   {func(*doctor.Postgres) {}, doctor.OK, "PostgreSQL 15.4, database app, role godwit"},
 		"too old":                   {func(p *doctor.Postgres) { p.Version, p.VersionText = 130009, "13.9" }, doctor.Error, "PostgreSQL 13.9 is too old"},
 		"steps that cannot be read": {func(p *doctor.Postgres) { p.StepsError = errors.New("no") }, doctor.Error, "error schema no"},
+		"read-only by the server": {
+			func(p *doctor.Postgres) { p.ReadOnly, p.ReadOnlyBy = true, "configuration file" }, doctor.Error, "ALTER SYSTEM RESET default_transaction_read_only",
+		},
+		"read-only by the role": {
+			func(p *doctor.Postgres) { p.ReadOnly, p.ReadOnlyBy = true, "user" }, doctor.Error,
+			`SET default_transaction_read_only = off; ALTER ROLE "godwit" RESET default_transaction_read_only`,
+		},
+		"read-only by the database": {func(p *doctor.Postgres) { p.ReadOnly, p.ReadOnlyBy = true, "database" }, doctor.Error, `ALTER DATABASE "app" RESET`},
+		"read-only by the URL":      {func(p *doctor.Postgres) { p.ReadOnly, p.ReadOnlyBy = true, "client" }, doctor.Error, "out of the URL"},
 		"a pooler":                  {func(p *doctor.Postgres) { p.Pooler = true }, doctor.Warning, "the configuration does not say so"},
 		"a pooler that is known":    {func(p *doctor.Postgres) { p.Pooler, p.PoolerSaid = true, true }, doctor.OK, "as the configuration says"},
 		"no pooler":                 {func(p *doctor.Postgres) { p.PoolerSaid = true }, doctor.Info, "none was seen"},
@@ -169,6 +178,20 @@ func hostOf(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return u.Host
+}
+
+func TestAServerThatOnlyReadsIsToldOnce(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t, pgtest.Config{Unsynced: true})
+	h := newHospital(t, server)
+	server.Set(t, "default_transaction_read_only", "on")
+	findings := h.examine(h.url, "godwit")
+	expectFindings(t, findings, doctor.Error, "error server transactions are read-only by default", "ALTER SYSTEM RESET", "ok rights")
+	for _, f := range findings {
+		if f.Severity == doctor.Error && f.Check != "server" {
+			t.Errorf("it is told once more: %s %s", f.Check, f.Message)
+		}
+	}
 }
 
 func TestPostgresServerThatIsIll(t *testing.T) {
