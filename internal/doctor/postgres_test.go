@@ -166,6 +166,11 @@ func TestPostgresServerThatIsWell(t *testing.T) {
 	server := pgtest.Start(t, pgtest.Config{})
 	standby := server.Standby(t) // goes after the database: what is committed waits for it
 	h := newHospital(t, server)
+	owner := h.connect(h.url)
+	h.exec(owner, "SET synchronous_commit = remote_apply", "CREATE TABLE there ()") // so that the database is seen on the standby
+	if err := owner.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	expectFindings(t, h.examine(h.url, "godwit"), doctor.OK, "ok server PostgreSQL", "ok rights", "ok pooler", "ok clock", "ok durability", "ok snapshots", "ok slots", "ok locks", "ok vacuum")
 	expectFindings(t, h.examine(h.url, "nowhere"), doctor.Error, "there is no schema nowhere")
 	expectFindings(t, h.examine(strings.Replace(h.url, hostOf(t, h.url), hostOf(t, standby.URL("postgres")), 1), "godwit"), doctor.Error, "the server is a standby")
