@@ -38,8 +38,8 @@ vet: ## go vet
 	$(GO) vet ./...
 
 .PHONY: postgres
-postgres: ## install PostgreSQL where it is missing, root on Debian permitting
-	@$(if $(GODWIT_TEST_POSTGRES),,sh internal/pgtest/install.sh || echo "$@: the tests that need PostgreSQL are skipped")
+postgres: ## install PostgreSQL and PgBouncer where they are missing, root on Debian permitting
+	@$(if $(GODWIT_TEST_POSTGRES),,sh internal/pgtest/install.sh || echo "$@: the tests that need what is missing are skipped")
 
 .PHONY: test
 test: setup vet postgres ## the tests, shuffled, under the race detector (needs only Go and make)

@@ -101,7 +101,9 @@ const (
 // claimEnd begins the runs, and looks whether what was passed over is locked by other claims, which take it away. Where it is locked
 // for change it may yet stay ready, so the statement fails and the claim waits at the gate. It fails too when a job that it has locked
 // ran and came back while the statement was under way: what hangs on that job is newer than the statement sees.
-const claimEnd = `
+const claimEnd = claimBegin + ` AND (SELECT count(*) FROM passed) = (SELECT count(*) FROM claims)` + claimRead
+
+const claimBegin = `
 ), claimed AS (
 	UPDATE godwit.places p SET place = 3, run = p.run + 1, attempt = p.attempt + 1, session = $1, started_at = $3
 	WHERE p.ctid = ANY (ARRAY(SELECT taken.tid FROM taken)) RETURNING p.id, p.lane, p.run_at, p.deadline, p.run, p.attempt, p.crashes,
@@ -115,8 +117,9 @@ const claimEnd = `
 ), claims AS MATERIALIZED (
 	SELECT p.id FROM godwit.places p WHERE p.id = ANY (ARRAY(SELECT passed.id FROM passed)) FOR KEY SHARE SKIP LOCKED
 ), quiet AS MATERIALIZED (
-	SELECT ((SELECT count(*) FROM passed) = (SELECT count(*) FROM claims)
-		AND (SELECT count(*) FROM taken) = (SELECT count(*) FROM claimed))::integer AS yes
+	SELECT ((SELECT count(*) FROM taken) = (SELECT count(*) FROM claimed)`
+
+const claimRead = `)::integer AS yes
 )
 SELECT 1 / (SELECT quiet.yes FROM quiet), s.lease_until, (SELECT count(*) FROM head), p.id, p.lane, p.run_at, p.deadline, p.run, p.attempt,
 	p.crashes, p.releases, p.retries, j.priority, j.max_attempts, j.max_crashes, j.timeout, j.keep_succeeded, j.keep_failed, j.created_at,
@@ -137,6 +140,7 @@ type claiming struct {
 	jobs       []godwit.Job // without what their lanes say
 	lanes      []int32      // of the jobs
 	heads      int64        // ready jobs that were looked at
+	passing    bool         // over what is locked
 	row        claimRow
 }
 
@@ -150,7 +154,12 @@ func (c *claiming) statements(s *Store, look *claimLook, gate, wait bool) []stmt
 	limit := max(c.request.Limit, 0)
 	args := []any{uuid(c.request.Session), c.request.Queue, c.now, limit + claimSlack, limit}
 	sql := claimHead + claimTaken + claimLock + "SKIP LOCKED" + claimEnd
+	if (gate || wait) && !c.passing {
+		list = append(list, do(waitBriefly))
+	}
 	switch {
+	case c.passing:
+		sql = claimPassing
 	case wait:
 		sql = claimHead + claimTaken + claimLock + claimEnd
 	case gate:
@@ -166,18 +175,20 @@ func (c *claiming) statements(s *Store, look *claimLook, gate, wait bool) []stmt
 const claimSlack = 64
 
 // claim takes jobs. When it gets none though there are some, it looks again and waits for those who have locked them, holding
-// nothing itself; so no answer "nothing" comes while a job is ready before and after.
+// nothing itself; so no answer "nothing" comes while a job is ready before and after, unless somebody keeps it locked for long.
 func (s *Store) claim(ctx context.Context, conn *pgxpool.Conn, r godwit.ClaimRequest) (*claiming, error) {
 	whole, gate, wait := r.Limit <= 0, false, false
 	for {
 		look := s.cursors.start(r.Queue, whole)
-		c := &claiming{request: r, now: s.clock.now()}
+		c := &claiming{request: r, now: s.clock.now(), passing: (gate || wait) && s.locked.has(r.Queue)}
 		err := s.atOnce(ctx, conn, c.statements(s, look, gate, wait)...)
 		s.cursors.stop(look, c.took(), c.heads >= int64(r.Limit)+claimSlack)
 		switch {
 		case sqlState(err) == "22012":
 			gate = true
-		case err != nil || len(c.jobs) > 0 || r.Limit <= 0:
+		case sqlState(err) == lockNotAvailable && (gate || wait) && !c.passing:
+			s.locked.note(r.Queue)
+		case err != nil || len(c.jobs) > 0 || r.Limit <= 0 || c.passing:
 			return c, err
 		case c.heads > 0:
 			wait = true

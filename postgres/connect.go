@@ -97,7 +97,7 @@ func (s *Store) greetServer(ctx context.Context, conn *pgx.Conn) error {
 	const sql = "SELECT CASE WHEN pg_backend_pid() = %d THEN set_config('synchronous_commit', %s, false) IS NOT NULL ELSE false END"
 	// In one message: behind a pooler what is prepared on one of the server's connections is looked for on another.
 	row := conn.QueryRow(ctx, fmt.Sprintf(sql, conn.PgConn().PID(), enoughSync), pgx.QueryExecModeSimpleProtocol)
-	if err := row.Scan(&direct); err != nil {
+	if err := row.Scan(&direct); err != nil && !mixedUp(err) {
 		return err
 	}
 	if !direct {

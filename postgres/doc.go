@@ -25,7 +25,8 @@
 // Each call is atomic, and calls of different processes are seen in one order. Every decision is made over rows that are locked, by
 // the same table as in every other store; schema.sql says in which order. A claim passes over jobs that other claims are just taking. It
 // chooses at one instant and takes at a later one: a job that becomes ready while the claim is under way may be left for the
-// next.
+// next. A job that somebody else has locked is waited for, for some seconds and once a minute, and then passed over, with those behind it
+// claimed.
 //
 // What one process changes it tells the others by NOTIFY: after the commit, merged, a hundred times a second at most. Each store that
 // works jobs or waits for results listens on one connection more than [Config.Conns] says. A notification is a hint and may get

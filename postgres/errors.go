@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -25,13 +27,14 @@ func toError(err error) error {
 	case errors.Is(err, context.Canceled):
 		return err
 	}
+	err = tidy(err)
 	switch state := sqlState(err); {
 	case state == "25006", errors.Is(err, pgconn.ErrReadOnlyConnection):
 		return &godwit.Error{
 			Code: godwit.CodeUnavailable, Err: err,
 			Message: "the server takes no writes now (it is a standby, or set to default_transaction_read_only)",
 		}
-	case state == "42P05", state == "26000":
+	case mixedUp(err):
 		return &godwit.Error{
 			Code: godwit.CodeUnavailable, Err: err,
 			Message: "a pooler mixes up prepared statements (set Config.Pooler, postgres.pooler: true)",
@@ -51,6 +54,38 @@ func toError(err error) error {
 		return &godwit.Error{Code: godwit.CodeCorrupt, Message: "the server found its data damaged (go back to a backup)", Err: err}
 	}
 	return &godwit.Error{Code: godwit.CodeUnavailable, Message: "the database cannot be used now", Err: err}
+}
+
+// connectError is the error of a connection that could not be made, told in one line.
+type connectError struct {
+	text string
+	err  error
+}
+
+func (e *connectError) Error() string { return e.text }
+func (e *connectError) Unwrap() error { return e.err }
+
+// tidy tells in one line what went wrong with a connection, each thing once. That a server has no TLS is left out where it was tried
+// without it as well, as sslmode=prefer does: it is not what went wrong.
+func tidy(err error) error {
+	var failed *pgconn.ConnectError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	all := strings.Split(failed.Unwrap().Error(), "\n")
+	told := slices.DeleteFunc(slices.Clone(all), func(line string) bool { return strings.Contains(line, "server refused TLS connection") })
+	if len(told) == 0 {
+		told = all
+	}
+	return &connectError{
+		fmt.Sprintf("failed to connect to `user=%s database=%s`: %s", failed.Config.User, failed.Config.Database, strings.Join(slices.Compact(told), "; ")), err,
+	}
+}
+
+// mixedUp reports whether a prepared statement is not there, or is there already: a pooler has handed out another connection.
+func mixedUp(err error) bool {
+	state := sqlState(err)
+	return state == "42P05" || state == "26000"
 }
 
 func invalid(field, format string, args ...any) error {

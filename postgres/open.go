@@ -41,6 +41,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	}
 	s.lanes.Store(newLaneCache())
 	s.cursors = newCursors()
+	s.overs, s.locked = newOverCursors(), newLockedQueues()
 	s.pool, s.teller, s.listener = pooledLink{s}, newTeller(s), &listener{s: s}
 	s.pooled.Store(config.Pooler)
 	if s.conns, err = s.newPool(ctx, config.Conns, 0); err != nil {
@@ -163,6 +164,7 @@ func openError(err error) error {
 	if errors.As(err, &public) || errors.Is(err, context.Canceled) {
 		return err
 	}
+	err = tidy(err)
 	if errors.Is(err, pgconn.ErrReadOnlyConnection) {
 		return &godwit.Error{
 			Code: godwit.CodeUnavailable, Field: "URL", Err: err,

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/pgtest"
@@ -160,6 +161,30 @@ func TestOpenRefusesWhatWillNotDo(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAnErrorOfAConnectionIsToldOnceAndInOneLine(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t, pgtest.Config{Unsynced: true})
+	database := strings.Replace(server.Database(t), "sslmode=disable", "sslmode=prefer", 1)
+	expect := func(database string, want error, says string, never ...string) {
+		t.Helper()
+		_, err := Open(t.Context(), Config{URL: database})
+		if !errors.Is(err, want) || !strings.Contains(err.Error(), says) {
+			t.Fatalf("%v, want it to say %q", err, says)
+		}
+		for _, text := range append(never, "\n") {
+			if strings.Contains(err.Error(), text) {
+				t.Errorf("%v says %q", err, text)
+			}
+		}
+	}
+	expect(strings.Replace(database, "prefer", "require", 1), godwit.ErrUnavailable, "server refused TLS connection")
+	server.Set(t, "default_transaction_read_only", "on")
+	expect(database, godwit.ErrUnavailable, "names a server that takes no writes", "tls error")
+	expect(database, pgconn.ErrReadOnlyConnection, "read only connection")
+	server.Stop(t, pgtest.Fast)
+	expect(database, godwit.ErrUnavailable, "cannot be reached", "refused; 127")
 }
 
 func TestARoleWithRowsAloneIsEnoughToWork(t *testing.T) {

@@ -24,6 +24,8 @@ type Store struct {
 	clock     *clock
 	lanes     atomic.Pointer[laneCache]
 	cursors   *cursors
+	overs     *overCursors
+	locked    *lockedQueues
 
 	pool     pooledLink    // over conns
 	conns    *pgxpool.Pool // for everything but the leases

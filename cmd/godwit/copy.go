@@ -96,6 +96,7 @@ func copyJobs(ctx context.Context, path string, config postgres.Config) (done po
 			break
 		}
 	}
+	err = ofDatabase("--to", err)
 	if errors.Is(err, godwit.ErrOutcomeUnknown) {
 		return done, err // the mark stays until somebody knows
 	}

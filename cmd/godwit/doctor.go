@@ -103,6 +103,7 @@ func (f *clientFlags) examinePostgres(ctx context.Context) ([]doctor.Finding, er
 		return nil, err
 	}
 	steps, stepsErr := postgres.Migrations(ctx, c)
+	stepsErr = ofDatabase("--db", stepsErr)
 	conn, err := doctor.ConnectPostgres(ctx, f.db)
 	if err != nil {
 		return nil, cmp.Or(stepsErr, err) // the first says what to do about it

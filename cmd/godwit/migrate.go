@@ -128,7 +128,7 @@ func (f *migrateFlags) work(do func(ctx context.Context, p *printer, c postgres.
 			return stop
 		}
 		if err != nil {
-			return failure{err, codeOf(err)}
+			return failure{ofDatabase("--db", err), codeOf(err)}
 		}
 		return nil
 	}

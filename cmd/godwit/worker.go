@@ -117,7 +117,7 @@ func openStore(ctx context.Context, conf *config.Config, log *slog.Logger) (godw
 	})
 	defer slow.Stop()
 	store, err := open.StoreWith(ctx, conf.DB, storeConfig(conf))
-	return store, ofDatabase("db", err)
+	return store, ofDatabase("--db", err)
 }
 
 // storeConfig makes the drivers' configuration of the binary's.

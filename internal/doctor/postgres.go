@@ -69,15 +69,31 @@ func (p *Postgres) server() []Finding {
 		return []Finding{finding(Error, check, "name the primary, or all hosts: postgres://user@host1,host2/"+p.Database, "",
 			"the server is a standby, which takes no writes (PostgreSQL %s)", p.VersionText)}
 	case p.ReadOnly:
-		return []Finding{finding(Error, check, fmt.Sprintf("ALTER ROLE %q RESET default_transaction_read_only, or the same of the database; a server that ran out of disk may be set so by its host", p.Role), "",
-			"transactions are read-only by default (default_transaction_read_only)")}
+		return []Finding{finding(Error, check, p.readOnlyMend(), "", "transactions are read-only by default (default_transaction_read_only is on)")}
 	}
 	return []Finding{finding(OK, check, "", "", "PostgreSQL %s, database %s, role %s", p.VersionText, p.Database, p.Role)}
+}
+
+// readOnlyMend says how to let the role write, by what keeps it from that. A server that ran out of disk may be set so by its host.
+func (p *Postgres) readOnlyMend() string {
+	const reset = " RESET default_transaction_read_only"
+	change := map[string]string{
+		"configuration file": "ALTER SYSTEM" + reset + " (or take it out of postgresql.conf), and SELECT pg_reload_conf()",
+		"database":           fmt.Sprintf("ALTER DATABASE %q", p.Database) + reset,
+		"user":               fmt.Sprintf("ALTER ROLE %q", p.Role) + reset,
+		"database user":      fmt.Sprintf("ALTER ROLE %q IN DATABASE %q", p.Role, p.Database) + reset,
+	}[p.ReadOnlyBy]
+	if change == "" {
+		return "take default_transaction_read_only out of the URL, PGOPTIONS or the server's command line"
+	}
+	return "see first whether the server's host set it because the disk is full; then: SET default_transaction_read_only = off; " + change
 }
 
 func (p *Postgres) schema() []Finding {
 	const check = "schema"
 	switch {
+	case p.StepsError != nil && (p.InRecovery || p.ReadOnly):
+		return nil // that was said, and the steps are not told where nothing can be written
 	case !p.There || len(p.Tables) == 0:
 		return []Finding{finding(Error, check, "correct --schema, or make it", "migrate up", "there is no schema %s with jobs in it", p.Schema)}
 	case p.StepsError != nil:
@@ -211,7 +227,7 @@ func (p *Postgres) locks(limits PostgresLimits) []Finding {
 			told = append(told, k.PID)
 			found = append(found, finding(Warning, "locks",
 				fmt.Sprintf("commit soon after SettleTx and SubmitTx; end it in its program, or SELECT pg_terminate_backend(%d)", k.PID), "",
-				"session %d (%s) holds locks on sessions or jobs for %s: if a worker of those dies, its jobs are not rescued meanwhile", k.PID, k.What, span(k.For)))
+				"session %d (%s) holds locks on sessions or jobs for %s: meanwhile such a job is not claimed, and the jobs of such a worker are not rescued if it dies", k.PID, k.What, span(k.For)))
 		}
 	}
 	return orOK(found, "locks", "no session waits, or keeps others from the jobs, longer than %s", span(limits.Blocked))

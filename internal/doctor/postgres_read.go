@@ -23,7 +23,8 @@ type Postgres struct {
 	Version       int    // 150004
 	VersionText   string // "15.4"
 	InRecovery    bool
-	ReadOnly      bool          // by default, of this role or database
+	ReadOnly      bool          // by default
+	ReadOnlyBy    string        // where that is set, as pg_settings calls it: "configuration file", "database", "user"
 	Pooler        bool          // something answers in the server's stead
 	PoolerSaid    bool          // the program is told so; set by the caller
 	Ahead         time.Duration // how far the newest lease was renewed ahead of the server's clock
@@ -134,8 +135,9 @@ func (p *Postgres) readServer(ctx context.Context, conn *pgx.Conn) error {
 	var backend uint32
 	err := conn.QueryRow(ctx, `SELECT current_database(), current_user, current_setting('server_version_num')::integer, current_setting('server_version'),
 			pg_is_in_recovery(), current_setting('default_transaction_read_only')::boolean, pg_backend_pid(), to_regnamespace(quote_ident($1)) IS NOT NULL,
-			(SELECT age(datfrozenxid) FROM pg_database WHERE datname = current_database()), pg_has_role('pg_read_all_stats', 'USAGE')`, p.Schema).
-		Scan(&p.Database, &p.Role, &p.Version, &p.VersionText, &p.InRecovery, &p.ReadOnly, &backend, &p.There, &p.FrozenAge, &p.SeesOthers)
+			(SELECT age(datfrozenxid) FROM pg_database WHERE datname = current_database()), pg_has_role('pg_read_all_stats', 'USAGE'),
+			(SELECT source FROM pg_settings WHERE name = 'default_transaction_read_only')`, p.Schema).
+		Scan(&p.Database, &p.Role, &p.Version, &p.VersionText, &p.InRecovery, &p.ReadOnly, &backend, &p.There, &p.FrozenAge, &p.SeesOthers, &p.ReadOnlyBy)
 	// A pooler gives clients keys of its own for cancels; a server gives the number of the process that serves them.
 	p.Pooler = backend != conn.PgConn().PID()
 	return err

@@ -33,6 +33,15 @@ func TestPostgresFindings(t *testing.T) {
 		"healthy":                   {func(*doctor.Postgres) {}, doctor.OK, "PostgreSQL 15.4, database app, role godwit"},
 		"too old":                   {func(p *doctor.Postgres) { p.Version, p.VersionText = 130009, "13.9" }, doctor.Error, "PostgreSQL 13.9 is too old"},
 		"steps that cannot be read": {func(p *doctor.Postgres) { p.StepsError = errors.New("no") }, doctor.Error, "error schema no"},
+		"read-only by the server": {
+			func(p *doctor.Postgres) { p.ReadOnly, p.ReadOnlyBy = true, "configuration file" }, doctor.Error, "ALTER SYSTEM RESET default_transaction_read_only",
+		},
+		"read-only by the role": {
+			func(p *doctor.Postgres) { p.ReadOnly, p.ReadOnlyBy = true, "user" }, doctor.Error,
+			`SET default_transaction_read_only = off; ALTER ROLE "godwit" RESET default_transaction_read_only`,
+		},
+		"read-only by the database": {func(p *doctor.Postgres) { p.ReadOnly, p.ReadOnlyBy = true, "database" }, doctor.Error, `ALTER DATABASE "app" RESET`},
+		"read-only by the URL":      {func(p *doctor.Postgres) { p.ReadOnly, p.ReadOnlyBy = true, "client" }, doctor.Error, "out of the URL"},
 		"a pooler":                  {func(p *doctor.Postgres) { p.Pooler = true }, doctor.Warning, "the configuration does not say so"},
 		"a pooler that is known":    {func(p *doctor.Postgres) { p.Pooler, p.PoolerSaid = true, true }, doctor.OK, "as the configuration says"},
 		"no pooler":                 {func(p *doctor.Postgres) { p.PoolerSaid = true }, doctor.Info, "none was seen"},
@@ -60,7 +69,7 @@ func TestPostgresFindings(t *testing.T) {
 		"who keeps a session": {
 			func(p *doctor.Postgres) {
 				p.Keepers = []doctor.PostgresKeeper{{PID: 7, What: "godwit, idle in transaction", For: 13 * time.Second}}
-			}, doctor.Warning, "session 7 (godwit, idle in transaction) holds locks on sessions or jobs for 13s",
+			}, doctor.Warning, "session 7 (godwit, idle in transaction) holds locks on sessions or jobs for 13s: meanwhile such a job is not claimed",
 		},
 		"who keeps one for a moment": {
 			func(p *doctor.Postgres) { p.Keepers = []doctor.PostgresKeeper{{PID: 7, For: 9 * time.Second}} }, doctor.OK, "ok locks",
@@ -157,6 +166,11 @@ func TestPostgresServerThatIsWell(t *testing.T) {
 	server := pgtest.Start(t, pgtest.Config{})
 	standby := server.Standby(t) // goes after the database: what is committed waits for it
 	h := newHospital(t, server)
+	owner := h.connect(h.url)
+	h.exec(owner, "SET synchronous_commit = remote_apply", "CREATE TABLE there ()") // so that the database is seen on the standby
+	if err := owner.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	expectFindings(t, h.examine(h.url, "godwit"), doctor.OK, "ok server PostgreSQL", "ok rights", "ok pooler", "ok clock", "ok durability", "ok snapshots", "ok slots", "ok locks", "ok vacuum")
 	expectFindings(t, h.examine(h.url, "nowhere"), doctor.Error, "there is no schema nowhere")
 	expectFindings(t, h.examine(strings.Replace(h.url, hostOf(t, h.url), hostOf(t, standby.URL("postgres")), 1), "godwit"), doctor.Error, "the server is a standby")
@@ -169,6 +183,20 @@ func hostOf(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return u.Host
+}
+
+func TestAServerThatOnlyReadsIsToldOnce(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t, pgtest.Config{Unsynced: true})
+	h := newHospital(t, server)
+	server.Set(t, "default_transaction_read_only", "on")
+	findings := h.examine(h.url, "godwit")
+	expectFindings(t, findings, doctor.Error, "error server transactions are read-only by default", "ALTER SYSTEM RESET", "ok rights")
+	for _, f := range findings {
+		if f.Severity == doctor.Error && f.Check != "server" {
+			t.Errorf("it is told once more: %s %s", f.Check, f.Message)
+		}
+	}
 }
 
 func TestPostgresServerThatIsIll(t *testing.T) {

@@ -4,6 +4,7 @@
 //	s := pgtest.Start(t, pgtest.Config{})     // a server that this test may stop
 //	url = s.Database(t)
 //	p := pgtest.NewProxy(t, url)              // a network that this test may cut
+//	url = pgtest.Pooler(t, url, 4)            // through a PgBouncer
 //	store, err := open.Store(ctx, p.URL())
 //
 // # Where the server comes from
@@ -12,8 +13,9 @@
 // URL of a user who may create databases). Without it, and always for [Start], a
 // server is started: with the programs on PATH, else the newest below
 // /usr/lib/postgresql. A test that can get none is skipped, and says
-// why; it fails where the environment has CI set, other than to false or 0. `make test` and CI install
-// the package before, where root on Debian or its kin may.
+// why, as is one of a [Pooler] where there is no PgBouncer; it fails where the
+// environment has CI set, other than to false or 0. `make test` and CI install
+// the packages before, where root on Debian or its kin may.
 //
 // # What a server is
 //

@@ -30,7 +30,7 @@ type host struct {
 	janitor  *os.File // held open: its end is the sign to clear up
 
 	mu      sync.Mutex // guards what is below
-	servers int        // made so far: each has a number
+	folders int        // made so far: each has a number
 }
 
 // theHost is made at its first use. When that fails it fails for all, so that
@@ -108,12 +108,18 @@ func (h *host) command(ctx context.Context, path string, args ...string) *exec.C
 
 // newServer gives a server a folder of its own; nothing is in it yet.
 func (h *host) newServer() (*Server, error) {
+	dir, err := h.newFolder("server")
+	return &Server{host: h, dir: dir}, err
+}
+
+// newFolder makes a folder of the servers' account.
+func (h *host) newFolder(kind string) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.servers++
-	s := &Server{host: h, dir: filepath.Join(h.dir, fmt.Sprintf("server%d", h.servers))}
-	if err := os.Mkdir(s.dir, 0o700); err != nil {
-		return nil, err
+	h.folders++
+	dir := filepath.Join(h.dir, fmt.Sprintf("%s%d", kind, h.folders))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", err
 	}
-	return s, os.Chown(s.dir, h.uid, h.gid)
+	return dir, os.Chown(dir, h.uid, h.gid)
 }

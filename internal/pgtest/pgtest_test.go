@@ -259,6 +259,24 @@ func TestServersDieWithTheirTestBinary(t *testing.T) {
 	awaitGone(t, folder)
 }
 
+// One connection serves two clients, of which neither goes.
+func TestAPoolerHandsOutConnectionsByTheTransaction(t *testing.T) {
+	t.Parallel()
+	through := pgtest.Pooler(t, pgtest.Database(t), 1)
+	first, second := connect(t, through), connect(t, through)
+	for range 3 {
+		for _, conn := range []*pgx.Conn{first, second} {
+			var backend uint32
+			if err := conn.QueryRow(t.Context(), "SELECT pg_backend_pid()", pgx.QueryExecModeExec).Scan(&backend); err != nil {
+				t.Fatal(err)
+			}
+			if backend == conn.PgConn().PID() {
+				t.Error("a pooler tells the number of the server's process")
+			}
+		}
+	}
+}
+
 // awaitGone waits until a folder, and so the servers that lived there, are no more.
 func awaitGone(t *testing.T, folder string) {
 	t.Helper()
