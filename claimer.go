@@ -48,10 +48,7 @@ func (q *queue) step(ctx context.Context) time.Duration {
 	}
 	q.maybe.Store(false)
 	answer, err := q.w.store.Claim(ctx, ClaimRequest{Session: session, Queue: q.name, Limit: n})
-	if err != nil || answer.Code != "" {
-		q.maybe.Store(true)
-		q.slots.putBack(n) // without a wake: the pause is to be kept
-	}
+	q.take(session, n, answer, err)
 	switch {
 	case err != nil:
 		return q.trouble.met(ctx, err)
@@ -64,6 +61,39 @@ func (q *queue) step(ctx context.Context) time.Duration {
 	}
 	q.trouble.over()
 	if answer.More {
+		return 0 // a slot that became free during the claim woke nobody
+	}
+	return q.w.c.pollInterval()
+}
+
+// join gives a claim to be made with n jobs that are made ready, for slots that have nothing to do. Where there may be other jobs the
+// claimer is at work already.
+func (q *queue) join(n int) (ClaimRequest, func(ClaimAnswer, error)) {
+	session, ok := q.w.session.current()
+	if !ok || q.maybe.Load() {
+		return ClaimRequest{}, nil
+	}
+	if n = q.slots.reserve(min(n+1, PageMax)); n == 0 { // with one to spare it sees that there are no more
+		return ClaimRequest{}, nil
+	}
+	q.w.claimers.Add(1) // whoever waits for them has seen to it that join is not called any more
+	return ClaimRequest{Session: session, Queue: q.name, Limit: n}, func(answer ClaimAnswer, err error) {
+		defer q.w.claimers.Done()
+		q.take(session, n, answer, err)
+		if err != nil || answer.Code != "" || answer.More {
+			q.loop.kick() // it claims for itself, and sees to what is wrong
+		}
+	}
+}
+
+// take runs what was claimed for n slots, and gives back those that are left.
+func (q *queue) take(session ID, n int, answer ClaimAnswer, err error) {
+	if err != nil || answer.Code != "" {
+		q.maybe.Store(true)
+		q.slots.putBack(n) // without a wake: the pause is to be kept
+		return
+	}
+	if answer.More {
 		q.maybe.Store(true)
 	}
 	for i := range answer.Jobs {
@@ -72,8 +102,4 @@ func (q *queue) step(ctx context.Context) time.Duration {
 	if unused := n - len(answer.Jobs); unused > 0 {
 		q.slots.putBack(unused)
 	}
-	if answer.More {
-		return 0 // a slot that became free during the claim woke nobody
-	}
-	return q.w.c.pollInterval()
 }

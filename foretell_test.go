@@ -83,3 +83,112 @@ func TestAClaimFollowsWhatIsForetold(t *testing.T) {
 		}
 	})
 }
+
+// joinable is a store in which claims can join submissions: they are made right after them, and told nobody else before.
+type joinable struct {
+	foretelling
+	join func(queue string, n int) (godwit.ClaimRequest, func(godwit.ClaimAnswer, error)) // guarded by mu
+	fail error                                                                            // of the claims that join
+}
+
+func (s *joinable) Join(fn func(queue string, n int) (godwit.ClaimRequest, func(godwit.ClaimAnswer, error))) func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.join = fn
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.join = nil
+	}
+}
+
+func (s *joinable) Submit(ctx context.Context, jobs []godwit.NewJob) ([]godwit.SubmitAnswer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var r godwit.ClaimRequest
+	var answered func(godwit.ClaimAnswer, error)
+	if s.join != nil {
+		r, answered = s.join(jobs[0].Queue, len(jobs))
+	}
+	answers, err := s.Store.Submit(ctx, jobs)
+	if answered != nil {
+		answer, claimErr := s.Store.Claim(ctx, r)
+		if s.fail != nil {
+			answer, claimErr = godwit.ClaimAnswer{}, s.fail
+		}
+		answered(answer, claimErr)
+	}
+	return answers, err
+}
+
+// TestAClaimJoinsASubmission submits to a worker that has nothing to do, in a store that tells of no submission: nothing but a claim that
+// joins it can find the job before the next poll.
+func TestAClaimJoinsASubmission(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		store := &joinable{foretelling: foretelling{Store: model.New(model.Config{})}}
+		c, err := godwit.New(store, godwit.Config{
+			PollInterval: time.Minute, Logger: slog.New(slog.DiscardHandler), Queues: map[string]godwit.QueueConfig{godwit.QueueDefault: {Concurrency: 3}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		release := make(chan struct{})
+		greet := godwit.NewTask[string, string]("greet", godwit.Policy{})
+		godwit.Handle(c, greet, func(_ context.Context, name string) (string, error) { <-release; return name, nil })
+		if err := c.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		before, start := store.claimed(), time.Now()
+		running := func() (n int) {
+			page, err := c.List(t.Context(), godwit.ListFilter{State: godwit.StateRunning})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(page.Jobs)
+		}
+		for want := 1; want <= 2; want++ {
+			if _, err := greet.Submit(t.Context(), c, "you", godwit.SubmitOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if got := running(); got != want {
+				t.Errorf("after %d submissions %d run", want, got)
+			}
+		}
+		if got := store.claimed(); got != before || time.Since(start) > 0 {
+			t.Errorf("%d claims were made besides, in %v", got-before, time.Since(start))
+		}
+		for range 2 { // the first takes the last slot, so that the second waits for one
+			if _, err := greet.Submit(t.Context(), c, "you", godwit.SubmitOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if got := running(); got != 3 {
+			t.Errorf("%d run in three slots", got)
+		}
+		close(release)
+		synctest.Wait()
+		if got := running(); got != 0 {
+			t.Errorf("%d run at the end", got)
+		}
+		store.mu.Lock()
+		store.fail = godwit.ErrOutcomeUnknown
+		store.mu.Unlock()
+		before = store.claimed()
+		if _, err := greet.Submit(t.Context(), c, "you", godwit.SubmitOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := store.claimed(); got != before+1 {
+			t.Errorf("%d claims followed one that failed, and one should", got-before)
+		}
+		if err := c.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if store.join != nil {
+			t.Error("the client has claims join when it has stopped")
+		}
+	})
+}

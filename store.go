@@ -126,6 +126,16 @@ type Foreteller interface {
 	Foretell(fn func(queue string)) (stop func())
 }
 
+// Joiner is what a Watcher offers in which a claim can be a part of the commit that makes jobs ready. It saves the worker that has
+// nothing to do a commit of its own, and what lies between the two.
+type Joiner interface {
+	// Join calls fn when n jobs are about to be made ready in a queue. The claim that fn gives is made after them, in the same
+	// transaction. answered is called with what came of it, once, after the commit or when there was none; Watch tells of the commit
+	// before. fn gives nil for it when it wants no claim. Neither function must block or call the Store. stop ends it; fn is not
+	// called after stop has returned, answered may be.
+	Join(fn func(queue string, n int) (r ClaimRequest, answered func(ClaimAnswer, error))) (stop func())
+}
+
 // Hinter is what a Watcher offers with whose store other processes work too. It tells what they change, of which Watch says nothing.
 type Hinter interface {
 	// Hints calls fn with what other processes have changed, after their commits, merged and in no certain order. Some of it may

@@ -25,6 +25,7 @@ type worker struct {
 	stager    *stager
 	stopping  atomic.Bool
 	unwatch   func()
+	unjoin    func()
 	haltClaim context.CancelFunc // ends the claimers
 	haltAll   context.CancelFunc // ends the other roles
 
@@ -59,7 +60,7 @@ func newWorker(ctx context.Context, c *Client) (*worker, error) {
 			w.queues[name] = newQueue(w, name, q.Concurrency)
 		}
 	}
-	w.unwatch = w.listen()
+	w.unwatch, w.unjoin = w.listen(), w.join()
 	for _, l := range loops {
 		w.roles.Go(func() { l.run(all) })
 	}
@@ -85,6 +86,20 @@ func (w *worker) listen() (stop func()) {
 	}
 }
 
+// join lets claims be made with the submissions of this process until stop.
+func (w *worker) join() (stop func()) {
+	j, ok := w.store.(Joiner)
+	if !ok || len(w.queues) == 0 {
+		return func() {}
+	}
+	return j.Join(func(queue string, n int) (ClaimRequest, func(ClaimAnswer, error)) {
+		if q := w.queues[queue]; q != nil {
+			return q.join(n)
+		}
+		return ClaimRequest{}, nil
+	})
+}
+
 // observe takes the store's events: it must not block.
 func (w *worker) observe(events []Event) {
 	for i := range events {
@@ -93,7 +108,7 @@ func (w *worker) observe(events []Event) {
 		case EventSubmitted, EventReady, EventRetrying, EventSnoozed, EventReleased, EventRescued, EventRetried, EventRescheduled:
 			switch e.State {
 			case StateReady:
-				if q := w.queues[e.Queue]; q != nil {
+				if q := w.queues[e.Queue]; q != nil && !startedIn(events[i+1:], e.Job) {
 					q.tell()
 				}
 			case StateScheduled:
@@ -110,6 +125,13 @@ func (w *worker) observe(events []Event) {
 			}
 		}
 	}
+}
+
+// startedIn reports whether a job that is ready by a commit was also claimed by it.
+func startedIn(rest []Event, job ID) bool {
+	return len(rest) > 0 && rest[len(rest)-1].Kind == EventStarted && slices.ContainsFunc(rest, func(e Event) bool {
+		return e.Kind == EventStarted && e.Job == job
+	})
 }
 
 // hear takes the store's hints: it must not block.
@@ -137,6 +159,7 @@ func (w *worker) hear(h Hint) {
 // stop ends the work, in the order that [Client.Stop] documents.
 func (w *worker) stop(ctx context.Context) error {
 	w.stopping.Store(true)
+	w.unjoin()
 	w.haltClaim()
 	w.claimers.Wait()
 	w.runs.endParked()

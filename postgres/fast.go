@@ -29,8 +29,8 @@ type fast[Q any] struct {
 	err   error // why it was not made
 }
 
-// fastDo makes the items of calls in one transaction, and gives their events.
-type fastDo[Q any] func(ctx context.Context, conn *pgxpool.Conn, items []Q) ([]godwit.Event, error)
+// fastDo makes the items of calls in one transaction. It gives their events, and what is to be done when they were told.
+type fastDo[Q any] func(ctx context.Context, conn *pgxpool.Conn, items []Q) (events []godwit.Event, then func(), err error)
 
 // fastLane is a lane of calls of one kind, with the goroutine that makes them.
 type fastLane[Q any] struct {
@@ -78,9 +78,10 @@ func together[Q any](ctx context.Context, s *Store, calls []*fast[Q], do fastDo[
 		}
 	}
 	var events []godwit.Event
+	then := func() {}
 	err := s.persist(ctx, s.conns, func(ctx context.Context, conn *pgxpool.Conn) error {
 		var err error
-		events, err = do(ctx, conn, items)
+		events, then, err = do(ctx, conn, items)
 		if meets(err) || sqlState(err) == divisionByZero {
 			err = errUnusual
 		}
@@ -94,6 +95,7 @@ func together[Q any](ctx context.Context, s *Store, calls []*fast[Q], do fastDo[
 	}
 	if err == nil {
 		s.tell(events)
+		then()
 	}
 }
 
@@ -153,14 +155,14 @@ func (s *Store) plain(jobs []godwit.NewJob) bool {
 	return true
 }
 
-// submitPlain makes jobs that are new and have no keys.
-func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godwit.NewJob) ([]godwit.Event, error) {
+// submitPlain makes jobs that are new and have no keys. A claim of this process may join.
+func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godwit.NewJob) ([]godwit.Event, func(), error) {
 	u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes.Load()}, s, s.clock.now())
 	made := make([]*job, len(jobs))
 	for i := range jobs {
 		made[i] = &job{id: jobs[i].ID}
 		if err := u.create(made[i], &jobs[i], nil, u.firstStart(&jobs[i]), 0); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		u.tell(godwit.EventSubmitted, made[i], "")
 	}
@@ -168,19 +170,30 @@ func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godw
 	c := columnsOf(made)
 	bodies, err := jobColumns(c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	err = s.atOnce(ctx, conn,
-		do("SELECT "+byIndex),
+	inserts := []stmt{
 		do(insertJobs, bodies...),
 		do("INSERT INTO godwit.places (id, run_at, lane, place, rank) SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::integer[]),"+
 			" unnest($4::smallint[]), unnest($5::smallint[])",
 			c.ids(), c.runAts(), c.lanes(), c.kinds(), column(c, func(j *job) int16 { return int16(-j.priority) })),
-		do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.pruned WHERE id = ANY($1)))::integer", c.ids()))
-	if err == nil {
-		s.cursors.fall(made)
+		do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.pruned WHERE id = ANY($1)))::integer", c.ids()),
 	}
-	return u.events, err
+	if j := s.joinedBy(made); j != nil {
+		switch events, err := j.claim(ctx, conn, inserts); {
+		case err == nil:
+			s.cursors.fall(made)
+			return append(u.events, events...), j.answer, nil
+		case sqlState(err) != divisionByZero && sqlState(err) != lockNotAvailable:
+			return nil, nil, err
+		}
+		// The claim, or the submission, did not find what it assumes, or others were in the way: the submission is made by itself.
+	}
+	if err = s.atOnce(ctx, conn, append([]stmt{do("SELECT " + byIndex)}, inserts...)...); err != nil {
+		return nil, nil, err
+	}
+	s.cursors.fall(made)
+	return u.events, func() {}, nil
 }
 
 // created answers submissions of jobs that are new.
@@ -236,7 +249,7 @@ FROM (SELECT) one LEFT JOIN made ON true`
 
 // settleSucceeded ends runs that succeeded, of jobs that nobody waits for. The fence is the row of the place: rescue and the end of
 // a session take it from the session before the session is gone.
-func (s *Store) settleSucceeded(ctx context.Context, conn *pgxpool.Conn, items []godwit.Settlement) ([]godwit.Event, error) {
+func (s *Store) settleSucceeded(ctx context.Context, conn *pgxpool.Conn, items []godwit.Settlement) ([]godwit.Event, func(), error) {
 	items = slices.SortedFunc(slices.Values(items), func(a, b godwit.Settlement) int {
 		return cmp.Or(a.Job.Compare(b.Job), cmp.Compare(a.Run, b.Run))
 	})
@@ -260,15 +273,15 @@ func (s *Store) settleSucceeded(ctx context.Context, conn *pgxpool.Conn, items [
 		}, ids, runs, sessions, encodings, results, u.now),
 		do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.waits WHERE promise = ANY($1)))::integer", ids))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(ended) != n {
-		return nil, errors.New("runs were ended that nobody asked for") // the statement excludes it
+		return nil, nil, errors.New("runs were ended that nobody asked for") // the statement excludes it
 	}
 	for _, j := range ended {
 		if j.lane, err = u.lane(j.laneID); err == nil {
 			u.tell(godwit.EventSucceeded, j, "")
 		}
 	}
-	return u.events, nil
+	return u.events, func() {}, nil
 }

@@ -24,6 +24,7 @@ type Store struct {
 	clock     *clock
 	lanes     atomic.Pointer[laneCache]
 	cursors   *cursors
+	joiners   joiners
 	overs     *overCursors
 	locked    *lockedQueues
 
@@ -57,6 +58,7 @@ var (
 	_ godwit.Store   = (*Store)(nil)
 	_ godwit.Watcher = (*Store)(nil)
 	_ godwit.Hinter  = (*Store)(nil)
+	_ godwit.Joiner  = (*Store)(nil)
 )
 
 // Now gives store time.
