@@ -152,7 +152,7 @@ func (c *Client) once(ctx context.Context, r request) (*reply, *fault) {
 	}
 	defer func() { _ = res.Body.Close() }() // it was read, or is of no use
 	bound := int64(answerBytesMax)
-	if res.StatusCode >= http.StatusBadRequest {
+	if res.StatusCode >= http.StatusMultipleChoices {
 		bound = problemBytesMax
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, bound))
@@ -160,7 +160,7 @@ func (c *Client) once(ctx context.Context, r request) (*reply, *fault) {
 		return nil, &fault{err: unavailable(err), passes: true}
 	}
 	a := &reply{res.StatusCode, res.Header, body}
-	if res.StatusCode < http.StatusBadRequest {
+	if res.StatusCode < http.StatusMultipleChoices {
 		return a, nil
 	}
 	return a, faultOf(a)
@@ -185,6 +185,9 @@ func faultOf(a *reply) *fault {
 	var p wire.Problem
 	if err := json.Unmarshal(a.body, &p); err != nil || p.Code == "" { // from a proxy
 		p = wire.Problem{Code: codeOf(a.status), Detail: fmt.Sprintf("the server answered %d %s", a.status, http.StatusText(a.status))}
+		if to := a.header.Get("Location"); a.status < http.StatusBadRequest && to != "" {
+			p.Detail += fmt.Sprintf(", which leads to %.200q (call the server where it is)", to)
+		}
 	} else {
 		f.unsent = p.Code != godwit.CodeOutcomeUnknown // refused: nothing happened
 	}
