@@ -72,10 +72,11 @@ func (c *Client) do(ctx context.Context, r request) (*reply, error) {
 		}
 		sent = sent || !f.unsent
 		f.unsent = !sent
-		if ctx.Err() != nil || !f.mayRepeat(r) || time.Since(silent)+pause > c.config.RetryFor {
+		next := max(f.after, pause/2+rand.N(pause))
+		if ctx.Err() != nil || !f.mayRepeat(r) || time.Since(silent)+next > c.config.RetryFor {
 			return a, f.verdict(ctx, r)
 		}
-		timer := time.NewTimer(max(f.after, pause/2+rand.N(pause)))
+		timer := time.NewTimer(next)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
