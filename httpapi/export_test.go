@@ -65,10 +65,14 @@ func AnswerBytes(h http.Handler) (making, sending int64) {
 	if !ok {
 		return -1, -1
 	}
-	free := int64(0)
-	for s.memory.making.TryAcquire(1 << 10) {
-		free += 1 << 10
+	for _, l := range []lane{s.memory.making, s.memory.changes} {
+		making += l.size
+		free := int64(0)
+		for l.TryAcquire(1 << 10) {
+			free += 1 << 10
+		}
+		l.Release(free)
+		making -= free
 	}
-	s.memory.making.Release(free)
-	return s.memory.makingMax - free, s.memory.sending.Load()
+	return making, s.memory.sending.Load()
 }

@@ -26,6 +26,7 @@ const (
 	tinyBytes     = 4 << 10                             // of an answer that is always sent: its connection has buffers as large
 	smallBytes    = 64 << 10                            // of an answer that finds room where large ones do not
 	smallReserve  = 8                                   // the part of the room, one in so many, that they leave
+	changeReserve = 8                                   // the part of the memory to make answers in that reads leave to calls that change something
 )
 
 // errNoRoom is why an answer was not made or not sent.
@@ -34,31 +35,49 @@ var errNoRoom = errors.New("the answers that are under way hold the memory for a
 // memory bounds what answers hold: one half while they are made, which goes fast, and the other while they are sent, which is as slow
 // as their readers. So those who do not read cannot keep others from being answered, as long as what they ask for is small.
 type memory struct {
-	making    *semaphore.Weighted
-	makingMax int64
-	sending   atomic.Int64
-	room      int64 // for what is sent
+	making  lane
+	changes lane // to make answers in to calls that change something, when the other is taken
+	sending atomic.Int64
+	room    int64 // for what is sent
 }
 
+// lane is memory that is waited for in turn.
+type lane struct {
+	*semaphore.Weighted
+	size int64
+}
+
+func newLane(size int64) lane { return lane{semaphore.NewWeighted(size), size} }
+
 func newMemory(most int64) *memory {
-	return &memory{making: semaphore.NewWeighted(most / 2), makingMax: most / 2, room: most - most/2}
+	half := most / 2
+	return &memory{making: newLane(half - half/changeReserve), changes: newLane(half / changeReserve), room: most - half}
 }
 
 // holding is what one answer holds of the memory. It belongs to its request.
 type holding struct {
 	m       *memory
+	changes bool  // the call changes something, and must not be left without its answer by those who read
+	lane    *lane // that making is of
 	making  int64
 	sending int64
 }
 
 // make waits, first come, first served, until there is memory to make an answer in of so many bytes of the store. What was held before is
-// given back first: nobody waits with what others wait for.
+// given back first: nobody waits with what others wait for. A call that changes something does not wait behind those who read.
 func (h *holding) make(ctx context.Context, n int64) error {
 	h.made()
+	h.lane = &h.m.making
+	if h.changes {
+		if h.grow(n) {
+			return nil
+		}
+		h.lane = &h.m.changes
+	}
 	waiting, cancel := context.WithTimeout(ctx, makingWait)
 	defer cancel()
-	n = min(n*makingFactor, h.m.makingMax) // what would not fit is made alone
-	if h.m.making.Acquire(waiting, n) != nil {
+	n = min(n*makingFactor, h.lane.size) // what would not fit is made alone
+	if h.lane.Acquire(waiting, n) != nil {
 		return errNoRoom
 	}
 	h.making = n
@@ -67,11 +86,11 @@ func (h *holding) make(ctx context.Context, n int64) error {
 
 // grow makes it memory for so many bytes in all, and reports whether that could be had at once.
 func (h *holding) grow(n int64) bool {
-	more := min(n*makingFactor, h.m.makingMax) - h.making
+	more := min(n*makingFactor, h.lane.size) - h.making
 	if more <= 0 {
 		return true
 	}
-	if !h.m.making.TryAcquire(more) {
+	if !h.lane.TryAcquire(more) {
 		return false
 	}
 	h.making += more
@@ -80,7 +99,9 @@ func (h *holding) grow(n int64) bool {
 
 // made gives back the memory to make an answer in. It is safe twice.
 func (h *holding) made() {
-	h.m.making.Release(h.making)
+	if h.making > 0 {
+		h.lane.Release(h.making)
+	}
 	h.making = 0
 }
 
@@ -113,8 +134,11 @@ func (h *holding) letGo() {
 // noRoom is the answer to a call whose answer cannot be held. One that may have changed something does not know what it did.
 func noRoom(method string) error {
 	code := CodeOverloaded
-	if method != http.MethodGet && method != http.MethodHead {
+	if changing(method) {
 		code = godwit.CodeOutcomeUnknown
 	}
 	return &godwit.Error{Code: code, Message: "too many large answers are under way (try again)", Err: errNoRoom}
 }
+
+// changing reports whether calls of a method may change something.
+func changing(method string) bool { return method != http.MethodGet && method != http.MethodHead }

@@ -7,9 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/httpapi"
@@ -138,6 +140,49 @@ func TestMemoryToMakeAnswersIsWaitedFor(t *testing.T) {
 		close(store.open)
 		if first, second := <-answers, <-answers; first != http.StatusOK || second != http.StatusOK {
 			t.Errorf("those who waited were answered %d and %d", first, second)
+		}
+		b.held(t, 0, 0)
+	})
+}
+
+// stuckStore has reads of one job take as long as they may.
+type stuckStore struct {
+	godwit.Store
+	job godwit.ID
+}
+
+func (s stuckStore) Get(ctx context.Context, ids []godwit.ID) ([]godwit.JobAnswer, error) {
+	if slices.Contains(ids, s.job) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return s.Store.Get(ctx, ids)
+}
+
+// Those who read hold up nobody who submits or changes something: a submitter that is told nothing would submit again.
+func TestReadersDoNotHoldUpChanges(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := stuckStore{model.New(model.Config{}), godwit.NewID()}
+		b := setupOn(t, store, httpapi.Config{AnswerBytesMax: 20 << 20}) // one job at a time
+		if _, err := echo.Submit(t.Context(), b.client, []byte("1"), godwit.SubmitOptions{ID: store.job, Delay: godwit.DelayMax}); err != nil {
+			t.Fatal(err)
+		}
+		reads := make(chan int, 3)
+		for range cap(reads) {
+			go func() { reads <- b.send(t.Context(), http.MethodGet, "/v1/jobs/"+store.job.String(), "").Code }()
+		}
+		synctest.Wait()
+		start := time.Now()
+		w := b.send(t.Context(), http.MethodPost, "/v1/tasks/echo?delay=1h", "1")
+		if w.Code != http.StatusAccepted || time.Since(start) > 0 {
+			t.Errorf("a submission was answered %d after %v: %s", w.Code, time.Since(start), w.Body)
+		}
+		b.want(t, http.StatusOK, http.MethodPost, w.Header().Get("Location")+"/cancel", "")
+		for range cap(reads) {
+			if code := <-reads; code != http.StatusServiceUnavailable {
+				t.Errorf("a read was answered %d", code)
+			}
 		}
 		b.held(t, 0, 0)
 	})

@@ -84,7 +84,7 @@ func acting(ctx context.Context) (context.Context, context.CancelFunc) {
 func (s *server) observed(w http.ResponseWriter, hr *http.Request, route string, do func(*holding) (*answer, error)) {
 	start := time.Now()
 	o := Observation{Route: route}
-	h := &holding{m: s.memory}
+	h := &holding{m: s.memory, changes: changing(hr.Method)}
 	defer h.letGo()
 	body, a, err := s.done(hr, route, h, do)
 	s.writes.tell(route, err, s.client.Now())

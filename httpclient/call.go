@@ -72,10 +72,11 @@ func (c *Client) do(ctx context.Context, r request) (*reply, error) {
 		}
 		sent = sent || !f.unsent
 		f.unsent = !sent
-		if ctx.Err() != nil || !f.mayRepeat(r) || time.Since(silent)+pause > c.config.RetryFor {
+		next := max(f.after, pause/2+rand.N(pause))
+		if ctx.Err() != nil || !f.mayRepeat(r) || time.Since(silent)+next > c.config.RetryFor {
 			return a, f.verdict(ctx, r)
 		}
-		timer := time.NewTimer(max(f.after, pause/2+rand.N(pause)))
+		timer := time.NewTimer(next)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -152,7 +153,7 @@ func (c *Client) once(ctx context.Context, r request) (*reply, *fault) {
 	}
 	defer func() { _ = res.Body.Close() }() // it was read, or is of no use
 	bound := int64(answerBytesMax)
-	if res.StatusCode >= http.StatusBadRequest {
+	if res.StatusCode >= http.StatusMultipleChoices {
 		bound = problemBytesMax
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, bound))
@@ -160,7 +161,7 @@ func (c *Client) once(ctx context.Context, r request) (*reply, *fault) {
 		return nil, &fault{err: unavailable(err), passes: true}
 	}
 	a := &reply{res.StatusCode, res.Header, body}
-	if res.StatusCode < http.StatusBadRequest {
+	if res.StatusCode < http.StatusMultipleChoices {
 		return a, nil
 	}
 	return a, faultOf(a)
@@ -185,6 +186,9 @@ func faultOf(a *reply) *fault {
 	var p wire.Problem
 	if err := json.Unmarshal(a.body, &p); err != nil || p.Code == "" { // from a proxy
 		p = wire.Problem{Code: codeOf(a.status), Detail: fmt.Sprintf("the server answered %d %s", a.status, http.StatusText(a.status))}
+		if to := a.header.Get("Location"); a.status < http.StatusBadRequest && to != "" {
+			p.Detail += fmt.Sprintf(", which leads to %.200q (call the server where it is)", to)
+		}
 	} else {
 		f.unsent = p.Code != godwit.CodeOutcomeUnknown // refused: nothing happened
 	}

@@ -16,7 +16,8 @@ type Config struct {
 	// Token is sent as a bearer token. Defaults to none.
 	Token string
 	// HTTPClient makes the requests. A Timeout of its own must be longer than Wait. Defaults to one with its own transport
-	// that keeps as many connections as awaits need.
+	// that keeps as many connections as awaits need. Redirects are not followed, whatever its CheckRedirect: of a submission they would
+	// make a read.
 	HTTPClient *http.Client
 
 	// RetryFor is how long a call that can be repeated is repeated while the server does not answer, from the first try that failed.
@@ -77,5 +78,8 @@ func New(config Config) (*Client, error) {
 		transport.MaxIdleConnsPerHost = idleConnectionsHost
 		config.HTTPClient = &http.Client{Transport: transport}
 	}
+	direct := *config.HTTPClient // whose owner keeps it as it is
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	config.HTTPClient = &direct
 	return &Client{base: strings.TrimRight(config.URL, "/"), config: config}, nil
 }

@@ -364,3 +364,25 @@ func TestAwaitEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// A proxy that leads elsewhere, to https for one, would have a client make a read of a submission, and take the jobs that it lists for those
+// that were submitted.
+func TestRedirectsAreRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t, model.New(model.Config{}), nil)
+	ahead := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, b.url+r.URL.Path, http.StatusMovedPermanently)
+	}))
+	t.Cleanup(ahead.Close)
+	if _, err := upper.Submit(t.Context(), b.local, "there before", godwit.SubmitOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c := connect(t, httpclient.Config{URL: ahead.URL, HTTPClient: &http.Client{}})
+	p, err := upper.Submit(t.Context(), c, "new", godwit.SubmitOptions{})
+	if !errors.Is(err, godwit.ErrInvalid) || !strings.Contains(err.Error(), "301 Moved Permanently, which leads to \""+b.url) {
+		t.Errorf("a submission that was led elsewhere gave %v, %v", p, err)
+	}
+	if _, err := c.List(t.Context(), godwit.ListFilter{}); !errors.Is(err, godwit.ErrInvalid) {
+		t.Errorf("a read that was led elsewhere gave %v", err)
+	}
+}

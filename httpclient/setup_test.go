@@ -31,6 +31,7 @@ var (
 type bundle struct {
 	local  *godwit.Client
 	remote *httpclient.Client
+	url    string        // of the server
 	open   chan struct{} // closing it lets the jobs of block end
 }
 
@@ -86,6 +87,7 @@ func setup(t *testing.T, store godwit.Store, wrap func(http.Handler) http.Handle
 	}
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
+	b.url = server.URL
 	b.remote = connect(t, httpclient.Config{URL: server.URL + "/", Token: "secret"})
 	return b
 }

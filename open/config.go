@@ -18,7 +18,7 @@ type Config struct {
 
 // StoreWith opens the store that a URL names, as [Store] does, with other settings of its driver.
 func StoreWith(ctx context.Context, rawURL string, config Config) (godwit.Store, error) {
-	scheme, rest, err := storeurl.Parse(rawURL)
+	scheme, rest, err := storeurl.Parse(rawURL, "use sqlite.Open with a sqlite.Config")
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/godwit-go/godwit/internal/storeurl"
 )
 
 // connectTimeout bounds how long one host is tried, unless the URL says otherwise (connect_timeout); hostTimeout does where there are
@@ -24,10 +26,7 @@ var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interv
 
 // poolConfig reads the URL.
 func poolConfig(config Config) (*pgxpool.Config, error) {
-	if !strings.HasPrefix(config.URL, "postgres://") && !strings.HasPrefix(config.URL, "postgresql://") {
-		return nil, invalid("URL", "must begin with postgres:// (such as postgres://user@localhost:5432/app)")
-	}
-	cfg, err := pgxpool.ParseConfig(config.URL)
+	cfg, err := storeurl.Postgres(config.URL)
 	if err != nil {
 		return nil, urlError(err)
 	}

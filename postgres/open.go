@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -146,15 +145,13 @@ func (s *Store) readTime(ctx context.Context) {
 	})
 }
 
-// urlError makes the error of a URL that is not understood. pgx's text shows the URL without its password; the value of a
-// parameter may be one, so only what is wrong with it is told.
+// urlError names the field that has the URL.
 func urlError(err error) error {
-	text := err.Error()
-	if _, after, ok := strings.Cut(text, "`: "); ok {
-		text = after
+	var e *godwit.Error
+	if errors.As(err, &e) {
+		return invalid("URL", "%s", e.Message)
 	}
-	text, _, _ = strings.Cut(text, " (")
-	return invalid("URL", "must be a URL such as postgres://user@localhost:5432/app (%s)", text)
+	return err
 }
 
 // openError makes the error of a store that cannot be opened, with what can be done about it.

@@ -11,7 +11,7 @@ import (
 
 // StartSession makes a session and its lease.
 func (s *Store) StartSession(ctx context.Context, n godwit.NewSession) (godwit.SessionAnswer, error) {
-	return write(ctx, s, func(u *unit) (godwit.SessionAnswer, error) {
+	return writeSoon(ctx, s, func(u *unit) (godwit.SessionAnswer, error) {
 		live := u.ctl.sessions[n.ID]
 		if live != nil && !sameStart(&live.NewSession, &n) {
 			return godwit.SessionAnswer{Code: godwit.CodeIDConflict}, nil
@@ -78,7 +78,7 @@ func (u *unit) noteTime() error {
 
 // Heartbeat renews the lease and tells which runs are lost or to be cancelled.
 func (s *Store) Heartbeat(ctx context.Context, r godwit.HeartbeatRequest) (godwit.HeartbeatAnswer, error) {
-	return write(ctx, s, func(u *unit) (godwit.HeartbeatAnswer, error) {
+	return writeSoon(ctx, s, func(u *unit) (godwit.HeartbeatAnswer, error) {
 		sess := u.ctl.sessions[r.Session]
 		if sess == nil {
 			return godwit.HeartbeatAnswer{Code: godwit.CodeSessionEnded}, nil

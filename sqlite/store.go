@@ -95,6 +95,15 @@ func (s *Store) leave() { s.calls.RUnlock() }
 
 // write runs one operation on the writer, together with others, and returns when it is on disk.
 func write[T any](ctx context.Context, s *Store, op func(u *unit) (T, error)) (T, error) {
+	return writeBy(ctx, s, s.group.Do, op)
+}
+
+// writeSoon is write for what keeps a lease: it does not wait behind what others write, however much that is.
+func writeSoon[T any](ctx context.Context, s *Store, op func(u *unit) (T, error)) (T, error) {
+	return writeBy(ctx, s, s.group.DoSoon, op)
+}
+
+func writeBy[T any](ctx context.Context, s *Store, do func(context.Context, func() error) error, op func(u *unit) (T, error)) (T, error) {
 	var answer, nothing T
 	if err := ctx.Err(); err != nil {
 		return nothing, err
@@ -103,7 +112,7 @@ func write[T any](ctx context.Context, s *Store, op func(u *unit) (T, error)) (T
 		return nothing, err
 	}
 	defer s.leave()
-	err := s.group.Do(ctx, func() error {
+	err := do(ctx, func() error {
 		u := s.unit()
 		var err error
 		if answer, err = op(u); err != nil {

@@ -85,7 +85,6 @@ func ofDatabase(name string, err error) error {
 		text = strings.Replace(text, "Path ", "", 1)
 	case "url", "URL":
 		text = strings.Replace(text, e.Field+" ", name+" ", 1)
-		text = strings.Replace(text, "use sqlite.Open with a sqlite.Config", "the configuration has them, under sqlite", 1)
 	}
 	return reworded{text, err}
 }

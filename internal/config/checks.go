@@ -45,20 +45,26 @@ func isDatabase(s string) error {
 	case !strings.Contains(s, ":"):
 		return fmt.Errorf("must be a URL such as sqlite:app.db, got %s (did you mean %q?)", short(s), "sqlite:"+cut(s))
 	}
-	_, _, err := storeurl.Parse(s)
+	_, _, err := storeurl.Parse(s, "the configuration has them, under sqlite")
+	return withoutField(err)
+}
+
+// withoutField gives what an error says of its field, whose name here is the key.
+func withoutField(err error) error {
 	var e *godwit.Error
 	if errors.As(err, &e) {
-		return errors.New(strings.Replace(e.Message, "use sqlite.Open with a sqlite.Config", "the configuration has them, under sqlite", 1))
+		return errors.New(e.Message)
 	}
 	return err
 }
 
 // isListenURL checks the address past a pooler. Its errors do not show it, as it may hold a password.
 func isListenURL(s string) error {
-	if s != "" && !strings.HasPrefix(s, "postgres://") && !strings.HasPrefix(s, "postgresql://") {
-		return errors.New("must be a URL such as postgres://user@host/database")
+	if s == "" {
+		return nil
 	}
-	return nil
+	_, err := storeurl.Postgres(s)
+	return withoutField(err)
 }
 
 func isSchema(s string) error {

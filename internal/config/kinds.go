@@ -221,7 +221,7 @@ func duration(path string, field *time.Duration, otherwise, low, high time.Durat
 			if _, err := strconv.ParseFloat(s, 64); err == nil {
 				hint = fmt.Sprintf(" (did you mean %q?)", s+"s")
 			}
-			return 0, fmt.Errorf("must be a duration such as 500ms, 30s or 1h30m, got %s%s", short(s), hint)
+			return 0, fmt.Errorf("must be a duration such as 500ms, 30s or 1h30m, from %s to %s, got %s%s", span(low), span(high), short(s), hint)
 		}
 		if d < low || d > high {
 			return 0, fmt.Errorf("must be from %s to %s, got %s", span(low), span(high), cut(s))

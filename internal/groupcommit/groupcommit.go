@@ -7,12 +7,14 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // Defaults of a [Config].
 const (
-	GroupMaxDefault = 512
-	YieldsDefault   = 6
+	GroupMaxDefault  = 512
+	GroupTimeDefault = 100 * time.Millisecond
+	YieldsDefault    = 6
 )
 
 // Errors that [Group.Do] answers by itself.
@@ -40,8 +42,9 @@ type Config struct {
 	// Probe tries the disk after it failed; nil opens the door again. Called before an item that comes to a closed door.
 	Probe func() error
 
-	GroupMax int // most items of a group. Defaults to [GroupMaxDefault].
-	Yields   int // how often the writer yields to let others join. Defaults to [YieldsDefault].
+	GroupMax  int           // most items of a group. Defaults to [GroupMaxDefault].
+	GroupTime time.Duration // after which a group takes no further item: what a large one wrote waits for its commit. Defaults to [GroupTimeDefault].
+	Yields    int           // how often the writer yields to let others join. Defaults to [YieldsDefault].
 }
 
 // Group runs items in shared transactions. Make one with [New].
@@ -50,6 +53,7 @@ type Group struct {
 	done chan struct{} // closed when the goroutine has ended
 
 	mu      sync.Mutex
+	urgent  []*item       // guarded by mu: go before those that wait
 	waiting []*item       // guarded by mu
 	closed  bool          // guarded by mu
 	wake    chan struct{} // holds one token while there may be something to do
@@ -72,6 +76,9 @@ func New(cfg Config) *Group {
 	if cfg.GroupMax == 0 {
 		cfg.GroupMax = GroupMaxDefault
 	}
+	if cfg.GroupTime == 0 {
+		cfg.GroupTime = GroupTimeDefault
+	}
 	if cfg.Yields == 0 {
 		cfg.Yields = YieldsDefault
 	}
@@ -89,7 +96,12 @@ func New(cfg Config) *Group {
 // Do runs run inside a transaction, perhaps together with others, and returns when it is committed. run may be called a second
 // time, after a rollback; it must then do the same work anew. An error or panic of run undoes it and is returned, and nothing
 // of another item with it. Do does not return while run is being called, and run is not called after Do has returned.
-func (g *Group) Do(ctx context.Context, run func() error) error {
+func (g *Group) Do(ctx context.Context, run func() error) error { return g.do(ctx, run, false) }
+
+// DoSoon is [Group.Do] for what must not wait long: it goes before everything that waits and is not of its kind.
+func (g *Group) DoSoon(ctx context.Context, run func() error) error { return g.do(ctx, run, true) }
+
+func (g *Group) do(ctx context.Context, run func() error, urgent bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -99,7 +111,11 @@ func (g *Group) Do(ctx context.Context, run func() error) error {
 		g.mu.Unlock()
 		return ErrClosed
 	}
-	g.waiting = append(g.waiting, it)
+	if urgent {
+		g.urgent = append(g.urgent, it)
+	} else {
+		g.waiting = append(g.waiting, it)
+	}
 	g.mu.Unlock()
 	g.signal()
 
@@ -158,18 +174,29 @@ func (g *Group) loop() {
 	}
 }
 
-// take removes up to limit items from the queue.
-func (g *Group) take(limit int) ([]*item, bool) {
+// take removes up to limit items from the queue, the urgent ones first.
+func (g *Group) take(limit int) (items []*item, closed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.waiting) <= limit {
-		items := g.waiting
-		g.waiting = nil
-		return items, g.closed
+	n := min(len(g.urgent), limit)
+	items, g.urgent = g.urgent[:n:n], g.urgent[n:]
+	n = min(len(g.waiting), limit-n)
+	if len(items) == 0 {
+		items = g.waiting[:n:n]
+	} else {
+		items = append(items, g.waiting[:n]...)
 	}
-	items := g.waiting[:limit:limit]
-	g.waiting = g.waiting[limit:]
-	return items, false
+	if g.waiting = g.waiting[n:]; len(g.waiting) == 0 {
+		g.waiting = nil // and with it what was taken
+	}
+	return items, g.closed
+}
+
+// putBack has items wait again, before those that came later.
+func (g *Group) putBack(items []*item) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting = append(items, g.waiting...)
 }
 
 // commit runs a group that begins with items and takes in what arrives meanwhile.
@@ -198,12 +225,17 @@ func (g *Group) commit(items []*item) {
 	g.replay(group)
 }
 
-// gather runs the items and those that join them, until nobody joins any more or one fails. It returns all it took.
+// gather runs the items and those that join them, until nobody joins any more, its time is over or one fails. It returns all it ran;
+// the others wait again.
 func (g *Group) gather(items []*item) ([]*item, error) {
-	group := items
+	group, began := items, time.Now()
 	next, idle := 0, 0
 	for {
 		for ; next < len(group); next++ {
+			if next > 0 && time.Since(began) >= g.cfg.GroupTime {
+				g.putBack(group[next:])
+				return group[:next], nil
+			}
 			if err := group[next].call(); err != nil {
 				return group, err
 			}

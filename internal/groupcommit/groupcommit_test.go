@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 var (
@@ -57,6 +59,7 @@ func (d *disk) config() Config {
 		}
 	}
 	return Config{
+		GroupTime: time.Hour, // a busy machine must not part what a test means to be one group
 		Begin: locked(func() error {
 			if len(d.pending) > 0 {
 				return errors.New("a transaction is open")
@@ -281,6 +284,37 @@ func TestCancelledCallerDoesNotDisturbTheGroup(t *testing.T) {
 	if kept, _ := d.state(); !slices.Equal(kept, []string{"unknown", "kept"}) {
 		t.Errorf("kept %v", kept)
 	}
+}
+
+// What is urgent does not wait behind what others write, and a group of large items is committed before all of them have run.
+func TestUrgentItemsDoNotWaitBehindLargeOnes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &disk{}
+		config := d.config()
+		config.GroupTime = 0 // the default
+		g := New(config)
+		release := hold(t, g)
+		var wg sync.WaitGroup
+		do := func(do func(context.Context, func() error) error, name string, takes time.Duration) {
+			wg.Go(func() {
+				if err := do(t.Context(), func() error { time.Sleep(takes); return d.write(name)() }); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		for _, name := range []string{"a", "b", "c"} {
+			do(g.Do, name, GroupTimeDefault)
+		}
+		do(g.DoSoon, "urgent", 0)
+		release()
+		wg.Wait()
+		if kept, commits := d.state(); !slices.Equal(kept, []string{"urgent", "a", "b", "c"}) || commits < 3 {
+			t.Errorf("kept %v in %d commits", kept, commits)
+		}
+		g.Close()
+	})
 }
 
 func TestCloseRunsWhatWaitsAndRefusesTheRest(t *testing.T) {

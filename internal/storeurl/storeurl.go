@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/godwit-go/godwit"
 	"github.com/godwit-go/godwit/internal/suggest"
 )
@@ -21,15 +23,16 @@ var aliases = map[string]string{
 	"pg": "postgres", "pgx": "postgres", "pgsql": "postgres", "postgre": "postgres",
 }
 
-// Parse gives the scheme of a URL that is understood and, of SQLite, the path of the file.
-func Parse(rawURL string) (scheme, path string, err error) {
+// Parse gives the scheme of a URL that is understood and, of SQLite, the path of the file. What SQLite's settings are given by, which a URL
+// does not have, depends on who asks: settings says it, as the hint of an error.
+func Parse(rawURL, settings string) (scheme, path string, err error) {
 	scheme, rest, ok := strings.Cut(rawURL, ":")
 	if !ok {
 		return "", "", invalid("must be a URL such as sqlite:app.db, got %s (did you mean %q?)", shown(rawURL), "sqlite:"+rawURL)
 	}
 	switch scheme {
 	case "sqlite":
-		path, err := sqlitePath(rest)
+		path, err := sqlitePath(rest, settings)
 		return scheme, path, err
 	case "memory":
 		if rest != "" {
@@ -37,10 +40,8 @@ func Parse(rawURL string) (scheme, path string, err error) {
 		}
 		return scheme, "", nil
 	case "postgres", "postgresql":
-		if !strings.HasPrefix(rest, "//") {
-			return "", "", invalid("must begin with postgres:// (such as postgres://user@localhost:5432/app)")
-		}
-		return "postgres", "", nil
+		_, err := Postgres(rawURL)
+		return "postgres", "", err
 	}
 	if len(scheme) == 1 {
 		return "", "", invalid("must begin with a scheme, got what looks like a path with a drive (did you mean \"sqlite:%s\"?)", rawURL)
@@ -49,7 +50,7 @@ func Parse(rawURL string) (scheme, path string, err error) {
 }
 
 // sqlitePath reads "PATH", "/PATH" and "///PATH". Nothing in it is escaped.
-func sqlitePath(rest string) (string, error) {
+func sqlitePath(rest, settings string) (string, error) {
 	path := rest
 	if after, ok := strings.CutPrefix(rest, "//"); ok {
 		if !strings.HasPrefix(after, "/") {
@@ -63,9 +64,27 @@ func sqlitePath(rest string) (string, error) {
 	case path == ":memory:":
 		return "", invalid("names SQLite's own memory, which is not kept (write memory:)")
 	case strings.Contains(path, "?"):
-		return "", invalid("has parameters, and there are none for SQLite (use sqlite.Open with a sqlite.Config)")
+		return "", invalid("has parameters, and there are none for SQLite (%s)", settings)
 	}
 	return path, nil
+}
+
+// Postgres reads the URL of a PostgreSQL database. pgx's own text shows the URL without its password; the value of a parameter may be one,
+// so only what is wrong with it is told.
+func Postgres(rawURL string) (*pgxpool.Config, error) {
+	if !strings.HasPrefix(rawURL, "postgres://") && !strings.HasPrefix(rawURL, "postgresql://") {
+		return nil, invalid("must begin with postgres:// (such as postgres://user@localhost:5432/app)")
+	}
+	config, err := pgxpool.ParseConfig(rawURL)
+	if err == nil {
+		return config, nil
+	}
+	text := err.Error()
+	if _, after, ok := strings.Cut(text, "`: "); ok {
+		text = after
+	}
+	text, _, _ = strings.Cut(text, " (")
+	return nil, invalid("must be a URL such as postgres://user@localhost:5432/app (%s)", text)
 }
 
 func didYouMean(scheme string) string {
@@ -92,6 +111,6 @@ func shown(raw string) string {
 	return fmt.Sprintf("%q", raw)
 }
 
-func invalid(format string, args ...any) error {
+func invalid(format string, args ...any) *godwit.Error {
 	return &godwit.Error{Code: godwit.CodeInvalid, Field: "url", Message: fmt.Sprintf(format, args...)}
 }
