@@ -126,7 +126,17 @@ func (g *gate) wake() bool {
 	return true
 }
 
+// wakeAll wakes each of those that sleep now, once. Those that look and go to sleep again meanwhile are not waited for.
 func (g *gate) wakeAll() {
-	for g.wake() {
+	if g.sleeping.Load() == 0 {
+		return
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sleeping.Store(0)
+	for _, s := range g.sleepers {
+		s.woken <- struct{}{}
+	}
+	clear(g.sleepers)
+	g.sleepers = g.sleepers[:0]
 }

@@ -281,6 +281,33 @@ func TestGateLooksAgain(t *testing.T) {
 	})
 }
 
+// TestGateWakesAllOnce has goroutines that go to sleep again as soon as they are woken.
+func TestGateWakesAllOnce(t *testing.T) {
+	t.Parallel()
+	const sleepers, rounds = 200, 50
+	var g gate
+	var wakes atomic.Int64
+	var over atomic.Bool
+	var running sync.WaitGroup
+	for range sleepers {
+		running.Go(func() {
+			for s := newSleeper(); !over.Load(); wakes.Add(1) {
+				g.enlist(s)
+				<-s.woken
+			}
+		})
+	}
+	for i := range rounds {
+		for g.sleeping.Load() < sleepers {
+			runtime.Gosched()
+		}
+		over.Store(i == rounds-1)
+		g.wakeAll()
+	}
+	running.Wait()
+	want(t, "wakes", wakes.Load(), sleepers*rounds)
+}
+
 // TestSearchingWorkers looks for work that is left to a worker which has found other work. Pairs of calls wait for one another,
 // so a call that is not begun while there is a worker to spare makes the bubble fail.
 func TestSearchingWorkers(t *testing.T) {
