@@ -14,7 +14,8 @@ type callbackList struct {
 // [OverflowDropOldest]; or one that Stop or the end of the scope waits for. One registered when the others have run already is called
 // on the registering goroutine before OnEnd returns. Goroutines in Await do not wait for callbacks.
 //
-// stop takes fn back and says whether it did; it returns false when fn was called or is being called.
+// stop takes fn back and says whether it did; it returns false when fn was called or is being called. An error counts as observed when
+// fn is called with it, and not by a fn that was taken back.
 //
 // A panic of fn does not keep the other callbacks from being called. When they have been, it goes to the scope or pool that the
 // future belongs to, if that has not ended and it was settling the future that called fn; else on up the goroutine that called fn.
@@ -22,8 +23,10 @@ type callbackList struct {
 // Who settles the future waits for fn, and so does the scope or pool, for which fn therefore must not wait.
 func (f *Future[T]) OnEnd(fn func(v T, err error)) (stop func() bool) {
 	mustFunc(fn == nil, "OnEnd")
-	f.observe()
-	return f.register(func() { fn(f.value, f.err) })
+	return f.register(func() {
+		f.observe()
+		fn(f.value, f.err)
+	})
 }
 
 // OnSuccess is [Future.OnEnd] for a fn that is called only when there is a value. It does not observe an error.
@@ -39,8 +42,8 @@ func (f *Future[T]) OnSuccess(fn func(v T)) (stop func() bool) {
 // OnError is [Future.OnEnd] for a fn that is called only when there is an error.
 func (f *Future[T]) OnError(fn func(err error)) (stop func() bool) {
 	mustFunc(fn == nil, "OnError")
-	f.observe()
 	return f.register(func() {
+		f.observe()
 		if f.err != nil {
 			fn(f.err)
 		}

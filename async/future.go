@@ -87,16 +87,32 @@ func (f *Future[T]) Cancel(cause error) {
 		return
 	}
 	defer owner.leave()
-	if f.start() {
-		var zero T
-		if f.work == nil { // The future of a Resolver: that it is not needed is no failure.
-			f.observe()
+	err := withCause(context.Canceled, cause)
+	if !f.start() {
+		if task := f.task.Load(); task != nil {
+			task.need().cancel(cause)
 		}
-		f.work = nil
-		f.finish(owner, zero, withCause(context.Canceled, cause), true)
-	} else if task := f.task.Load(); task != nil {
-		task.need().cancel(cause)
+		return
 	}
+	if f.work == nil {
+		f.forgo(err)
+		return
+	}
+	var zero T
+	f.work = nil
+	f.finish(owner, zero, err, true)
+}
+
+// forgo fails the future of a Resolver, unless it is settled. That it is not needed is no failure for somebody to look at.
+func (f *core) forgo(err error) {
+	f.mu.Lock()
+	if f.settled() {
+		f.mu.Unlock()
+		return
+	}
+	f.err = err
+	f.observe() // Only now, as the failure of a Reject is one.
+	f.announce()
 }
 
 // do does the work in the context, unless that was cancelled before it started, and settles the future with its outcome.

@@ -239,6 +239,11 @@ func TestResolver(t *testing.T) {
 		want(t, "Resolve", r.Resolve(1), false)
 		want(t, "no longer listed", s.resolvers == nil, true)
 	})
+	inScope(t, "Cancel does not hide the failure that settles it just before", errBoom, func(t *testing.T, ctx context.Context, s *Scope) {
+		r := NewResolver[int](s)
+		r.future.owner = &trapOwner{s, func() { r.Reject(errBoom) }}
+		r.future.Cancel(nil)
+	})
 	bubble(t, "what is pending at the end of the scope fails, and its callbacks run", func(t *testing.T, ctx context.Context) {
 		var f *Future[int]
 		var got error
@@ -318,6 +323,38 @@ func TestCallbacks(t *testing.T) {
 		r.Resolve(1)
 		want(t, "after the call", r.Future().OnEnd(func(int, error) {})(), false)
 	})
+	inScope(t, "and one taken back has not looked at an error", errBoom, func(t *testing.T, ctx context.Context, s *Scope) {
+		r := NewResolver[int](s)
+		r.Future().OnEnd(func(int, error) { t.Error("called") })()
+		r.Future().OnError(func(error) { t.Error("called") })()
+		r.Reject(errBoom)
+	})
+	for name, register := range map[string]func(f *Future[int]) func() bool{
+		"OnEnd":   func(f *Future[int]) func() bool { return f.OnEnd(func(int, error) {}) },
+		"OnError": func(f *Future[int]) func() bool { return f.OnError(func(error) {}) },
+	} {
+		inScope(t, name+" looks at an error, before it comes and after", nil, func(t *testing.T, ctx context.Context, s *Scope) {
+			for range 2 {
+				r := NewResolver[int](s)
+				register(r.Future())
+				r.Reject(errBoom)
+				r = NewResolver[int](s)
+				r.Reject(errBoom)
+				register(r.Future())
+			}
+		})
+	}
+}
+
+// trapOwner calls a function when somebody enters, where other goroutines could do the same.
+type trapOwner struct {
+	owner
+	onEnter func()
+}
+
+func (o *trapOwner) enter() bool {
+	o.onEnter()
+	return o.owner.enter()
 }
 
 // toldFunc is a listener that calls a function.

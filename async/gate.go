@@ -133,10 +133,10 @@ func (g *gate) wakeAll() {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.sleeping.Store(0)
 	for _, s := range g.sleepers {
 		s.woken <- struct{}{}
 	}
 	clear(g.sleepers)
 	g.sleepers = g.sleepers[:0]
-	g.sleeping.Store(0)
 }
