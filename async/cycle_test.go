@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -286,7 +287,8 @@ func TestKnots(t *testing.T) {
 			for i := range pauses {
 				pauses[i] = time.Duration(i) * time.Millisecond // So they come on the list in the order of their names.
 			}
-			var cycles []byte
+			var mu sync.Mutex
+			var cycles []byte // guarded by mu: two may be told at the same time.
 			circle(t, ctx, s, names, pauses, func(ctx context.Context, name byte, f func(byte) *Future[int]) error {
 				var kind byte
 				var err error
@@ -307,7 +309,9 @@ func TestKnots(t *testing.T) {
 					_, err = Race(ctx, fs...)
 				}
 				if errors.Is(err, ErrCycle) {
+					mu.Lock()
 					cycles = append(cycles, name)
+					mu.Unlock()
 				}
 				return nil
 			})

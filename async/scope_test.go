@@ -187,13 +187,13 @@ func TestScopePanics(t *testing.T) {
 	bubble(t, "a panic keeps its first stack through nested scopes and the errors beside it", func(t *testing.T, ctx context.Context) {
 		wantPanicError(t, errBoom, func() {
 			_ = Run(ctx, func(ctx context.Context, s *Scope) error {
+				s.Go(func(ctx context.Context) error { <-ctx.Done(); return errors.New("beside") })
 				s.Go(func(ctx context.Context) error {
 					return Run(ctx, func(ctx context.Context, s *Scope) error {
 						s.Go(func(context.Context) error { panic(errBoom) })
 						return nil
 					})
 				})
-				s.Go(func(ctx context.Context) error { <-ctx.Done(); return errors.New("beside") })
 				return nil
 			})
 		}, func(pe *PanicError) {
@@ -204,7 +204,7 @@ func TestScopePanics(t *testing.T) {
 	bubble(t, "a second panic is not lost", func(t *testing.T, ctx context.Context) {
 		wantPanicError(t, "one", func() {
 			_ = Run(ctx, func(_ context.Context, s *Scope) error {
-				s.Go(func(context.Context) error { panic("one") })
+				s.Go(func(ctx context.Context) error { <-ctx.Done(); panic("one") })
 				s.Go(func(context.Context) error { panic("one") })
 				return nil
 			})
