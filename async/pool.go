@@ -75,7 +75,8 @@ type PoolConfig struct {
 	// OnError has returned, and by Stop of a future that nobody has looked at. Where thousands of such futures pile up, it is told of
 	// the oldest earlier, several at once, and each while a worker, or who else settles a future that fails then, waits for it. It must
 	// not wait for its own pool, by Drain, Stop or a submission that waits for room, as the pool waits for it. A panic of OnError
-	// comes out of Stop, as an error. Defaults to joining these errors, up to ErrorsMax, to what Stop returns.
+	// comes out of Stop, as an error. A future that fails by the end of its context, as one that was cancelled, is no failure to tell
+	// of: who ended that knows. Defaults to joining these errors, up to ErrorsMax, to what Stop returns.
 	OnError func(err error)
 }
 
