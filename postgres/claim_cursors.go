@@ -125,7 +125,8 @@ func (q *cursor) spans() spans {
 	return s
 }
 
-// stop takes up how far a claim got: the last that it took in each lane and rank, and whether it saw as much as it looked at.
+// stop takes up how far a claim got: the last that it took in each lane and rank, and whether it saw as much as it looked at. One that
+// failed took nothing, and the next looks from the beginning.
 func (c *cursors) stop(l *claimLook, took map[file]point, full bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

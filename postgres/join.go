@@ -78,7 +78,7 @@ func (j *joined) claim(ctx context.Context, conn *pgxpool.Conn, submission []stm
 	look := s.cursors.start(c.request.Queue, true)
 	list := append([]stmt{do(joinBriefly)}, c.statements(s, look, false, false)...)
 	err = s.atOnce(ctx, conn, slices.Insert(list, len(list)-1, submission...)...)
-	s.cursors.stop(look, c.took(), c.heads >= int64(c.request.Limit)+claimSlack)
+	s.cursors.stop(look, c.took(err), err == nil && c.heads >= int64(c.request.Limit)+claimSlack)
 	if err != nil {
 		j.err = toError(err)
 		j.answer()
