@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -12,6 +13,10 @@ import (
 
 // joinMax is how many jobs a submission may have for a claim to join it: one of many is better followed by claims of their own, beside it.
 const joinMax = 100
+
+// joinSlow is how long a look for jobs may have taken for the next to join a submission, which has to wait for it: over many dead entries,
+// which somebody's old snapshot keeps, it is better left to the claimer.
+const joinSlow = 100 * time.Millisecond
 
 // joinBriefly keeps a submission from waiting long for what only the claim needs: it is then made by itself.
 const joinBriefly = "SET LOCAL lock_timeout = '100ms'"
@@ -60,6 +65,9 @@ func (s *Store) joinedBy(made []*job) *joined {
 		if j.kind != ready || j.lane.queue != queue {
 			return nil
 		}
+	}
+	if s.cursors.slow(queue) {
+		return nil
 	}
 	s.joiners.mu.Lock()
 	defer s.joiners.mu.Unlock()
