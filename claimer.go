@@ -37,13 +37,13 @@ func (q *queue) tell() {
 
 // step claims once. Between polls it asks only when there may be something.
 func (q *queue) step(ctx context.Context) time.Duration {
+	q.maybe.Store(true) // a slot that becomes free, or a new session, wakes the claimer if it goes without
 	session, ok := q.w.session.current()
 	n := 0
 	if ok {
 		n = q.slots.reserve(PageMax)
 	}
 	if n == 0 {
-		q.maybe.Store(true) // a slot that becomes free, or a new session, wakes the claimer
 		return q.w.c.pollInterval()
 	}
 	q.maybe.Store(false)
@@ -80,8 +80,8 @@ func (q *queue) join(n int) (ClaimRequest, func(ClaimAnswer, error)) {
 	return ClaimRequest{Session: session, Queue: q.name, Limit: n}, func(answer ClaimAnswer, err error) {
 		defer q.w.claimers.Done()
 		q.take(session, n, answer, err)
-		if err != nil || answer.Code != "" || answer.More {
-			q.loop.kick() // it claims for itself, and sees to what is wrong
+		if q.maybe.Load() {
+			q.loop.kick() // it claims for itself, and sees to what is wrong; it was perhaps told of jobs while all slots were reserved here
 		}
 	}
 }

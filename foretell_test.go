@@ -89,6 +89,7 @@ type joinable struct {
 	foretelling
 	join func(queue string, n int) (godwit.ClaimRequest, func(godwit.ClaimAnswer, error)) // guarded by mu
 	fail error                                                                            // of the claims that join
+	late func()                                                                           // called before the answer of one that joins is told
 }
 
 func (s *joinable) Join(fn func(queue string, n int) (godwit.ClaimRequest, func(godwit.ClaimAnswer, error))) func() {
@@ -115,6 +116,9 @@ func (s *joinable) Submit(ctx context.Context, jobs []godwit.NewJob) ([]godwit.S
 		answer, claimErr := s.Store.Claim(ctx, r)
 		if s.fail != nil {
 			answer, claimErr = godwit.ClaimAnswer{}, s.fail
+		}
+		if s.late != nil {
+			s.late()
 		}
 		answered(answer, claimErr)
 	}
@@ -189,6 +193,52 @@ func TestAClaimJoinsASubmission(t *testing.T) {
 		}
 		if store.join != nil {
 			t.Error("the client has claims join when it has stopped")
+		}
+	})
+}
+
+// TestWhatIsToldWhileAClaimJoinsIsNotForgotten tells of a ready job while a claim that joins a submission has reserved every slot. It leaves
+// one unused, and nobody but the claimer, which found none, can put that to use before the next poll.
+func TestWhatIsToldWhileAClaimJoinsIsNotForgotten(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		store := &joinable{foretelling: foretelling{Store: model.New(model.Config{})}}
+		c, err := godwit.New(store, godwit.Config{
+			PollInterval: time.Minute, Logger: slog.New(slog.DiscardHandler), Queues: map[string]godwit.QueueConfig{godwit.QueueDefault: {Concurrency: 2}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		release := make(chan struct{})
+		greet := godwit.NewTask[string, string]("greet", godwit.Policy{})
+		godwit.Handle(c, greet, func(_ context.Context, name string) (string, error) { <-release; return name, nil })
+		if err := c.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		elsewhere, err := godwit.New(store.Store, godwit.Config{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.late = func() {
+			store.late = nil
+			if _, err := greet.Submit(t.Context(), elsewhere, "me", godwit.SubmitOptions{}); err != nil {
+				t.Error(err)
+			}
+			store.fn(godwit.QueueDefault)
+			<-time.After(time.Millisecond) // the claimer looks for a slot
+		}
+		start := time.Now()
+		if _, err := greet.Submit(t.Context(), c, "you", godwit.SubmitOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		page, err := c.List(t.Context(), godwit.ListFilter{State: godwit.StateRunning})
+		if err != nil || len(page.Jobs) != 2 {
+			t.Errorf("%v after the submissions %d run in two slots, %v", time.Since(start), len(page.Jobs), err)
+		}
+		close(release)
+		if err := c.Stop(t.Context()); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

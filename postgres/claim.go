@@ -182,7 +182,7 @@ func (s *Store) claim(ctx context.Context, conn *pgxpool.Conn, r godwit.ClaimReq
 		look := s.cursors.start(r.Queue, whole)
 		c := &claiming{request: r, now: s.clock.now(), passing: (gate || wait) && s.locked.has(r.Queue)}
 		err := s.atOnce(ctx, conn, c.statements(s, look, gate, wait)...)
-		s.cursors.stop(look, c.took(), c.heads >= int64(r.Limit)+claimSlack)
+		s.cursors.stop(look, c.took(err), err == nil && c.heads >= int64(r.Limit)+claimSlack)
 		switch {
 		case sqlState(err) == "22012":
 			gate = true
@@ -199,9 +199,12 @@ func (s *Store) claim(ctx context.Context, conn *pgxpool.Conn, r godwit.ClaimReq
 	}
 }
 
-// took gives the last job that was taken in each lane and rank.
-func (c *claiming) took() map[file]point {
+// took gives the last job that was taken in each lane and rank, none if the claim failed: jobs may have been read before its commit did.
+func (c *claiming) took(err error) map[file]point {
 	last := map[file]point{}
+	if err != nil {
+		return last
+	}
 	for i := range c.jobs {
 		j := &c.jobs[i]
 		f, p := file{c.lanes[i], int16(-j.Priority)}, point{j.RunAt.UnixMicro(), j.ID}

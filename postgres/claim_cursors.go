@@ -51,6 +51,7 @@ type cursor struct {
 	at      map[file]point // below it nothing is known to be ready
 	backlog bool           // the last claim saw as much as it looked at
 	recall  time.Time      // when a look from the beginning is due
+	slow    bool           // the last look from the beginning took longer than joinSlow
 	looks   map[*claimLook]bool
 }
 
@@ -125,7 +126,8 @@ func (q *cursor) spans() spans {
 	return s
 }
 
-// stop takes up how far a claim got: the last that it took in each lane and rank, and whether it saw as much as it looked at.
+// stop takes up how far a claim got: the last that it took in each lane and rank, and whether it saw as much as it looked at. One that
+// failed took nothing, and the next looks from the beginning.
 func (c *cursors) stop(l *claimLook, took map[file]point, full bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,7 +136,8 @@ func (c *cursors) stop(l *claimLook, took map[file]point, full bool) {
 	q.backlog = full
 	if l.whole {
 		now := time.Now()
-		q.recall = now.Add(min(recallShare*now.Sub(l.began), recallMax))
+		took := now.Sub(l.began)
+		q.recall, q.slow = now.Add(min(recallShare*took, recallMax)), took > joinSlow
 	}
 	for f, p := range took {
 		if fell, ok := l.fell[f]; ok && fell.compare(p) < 0 {
@@ -151,6 +154,14 @@ func (c *cursors) stop(l *claimLook, took map[file]point, full bool) {
 		}
 		delete(q.at, f)
 	}
+}
+
+// slow reports whether a look from the beginning takes long.
+func (c *cursors) slow(queue string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q := c.queues[queue]
+	return q != nil && q.slow
 }
 
 // fall moves the points back to jobs that have become ready.

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/godwit-go/godwit"
 )
 
@@ -179,5 +181,45 @@ func TestSpansLeaveOutWhatWasClaimedAndNothingElse(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestAClaimThatIsNotCommittedTakesNothing has a claim that goes on, and one that joins a submission, fail at their commit, when the jobs
+// were read.
+func TestAClaimThatIsNotCommittedTakesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.backlog(3 * claimSlack)
+	conn, err := pgx.Connect(t.Context(), b.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const refuse = `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+		CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON godwit.places DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`
+	if _, err := conn.Exec(t.Context(), refuse); err != nil {
+		t.Fatal(err)
+	}
+	request := godwit.ClaimRequest{Session: b.session, Queue: "queue", Limit: 5}
+	if a, err := b.store.Claim(t.Context(), request); err == nil {
+		t.Errorf("the claim was to fail, and got %d jobs", len(a.Jobs))
+	}
+	j := b.join(b.store, b.session, 5)
+	if b.submit(newJob()); len(j.errs) != 1 || j.errs[0] == nil {
+		t.Errorf("a claim that joins was to fail without its submission: %v", j.errs)
+	}
+	if _, err := conn.Exec(t.Context(), "DROP FUNCTION refuse CASCADE"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	page, err := b.store.List(t.Context(), godwit.ListFilter{State: godwit.StateReady, Limit: godwit.PageMax})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := page.Jobs[len(page.Jobs)-1].ID
+	b.lookAgainIn(time.Hour)
+	if got := b.claim(b.store, 1)[0].Job; got != first {
+		t.Errorf("claimed %s before the older %s, whose claims were not committed", got, first)
 	}
 }

@@ -184,10 +184,11 @@ func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godw
 		case err == nil:
 			s.cursors.fall(made)
 			return append(u.events, events...), j.answer, nil
-		case sqlState(err) != divisionByZero && sqlState(err) != lockNotAvailable:
+		case sqlState(err) == "" || conn.Conn().IsClosed() || meets(err) || readOnly(err):
 			return nil, nil, err
 		}
-		// The claim, or the submission, did not find what it assumes, or others were in the way: the submission is made by itself.
+		// The claim, or the submission, did not find what it assumes, or others were in the way, or the server would not have one of the
+		// two; it has undone both: the submission is made by itself.
 	}
 	if err = s.atOnce(ctx, conn, append([]stmt{do("SELECT " + byIndex)}, inserts...)...); err != nil {
 		return nil, nil, err

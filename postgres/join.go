@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -12,6 +13,10 @@ import (
 
 // joinMax is how many jobs a submission may have for a claim to join it: one of many is better followed by claims of their own, beside it.
 const joinMax = 100
+
+// joinSlow is how long a look for jobs may have taken for the next to join a submission, which has to wait for it: over many dead entries,
+// which somebody's old snapshot keeps, it is better left to the claimer.
+const joinSlow = 100 * time.Millisecond
 
 // joinBriefly keeps a submission from waiting long for what only the claim needs: it is then made by itself.
 const joinBriefly = "SET LOCAL lock_timeout = '100ms'"
@@ -61,6 +66,9 @@ func (s *Store) joinedBy(made []*job) *joined {
 			return nil
 		}
 	}
+	if s.cursors.slow(queue) {
+		return nil
+	}
 	s.joiners.mu.Lock()
 	defer s.joiners.mu.Unlock()
 	for _, fn := range s.joiners.list {
@@ -78,7 +86,7 @@ func (j *joined) claim(ctx context.Context, conn *pgxpool.Conn, submission []stm
 	look := s.cursors.start(c.request.Queue, true)
 	list := append([]stmt{do(joinBriefly)}, c.statements(s, look, false, false)...)
 	err = s.atOnce(ctx, conn, slices.Insert(list, len(list)-1, submission...)...)
-	s.cursors.stop(look, c.took(), c.heads >= int64(c.request.Limit)+claimSlack)
+	s.cursors.stop(look, c.took(err), err == nil && c.heads >= int64(c.request.Limit)+claimSlack)
 	if err != nil {
 		j.err = toError(err)
 		j.answer()
