@@ -125,24 +125,31 @@ func (s *joinable) Submit(ctx context.Context, jobs []godwit.NewJob) ([]godwit.S
 	return answers, err
 }
 
+// startJoinable starts a worker with so many slots on a joinable store, and waits until it has nothing to do. Its handler waits for release.
+func startJoinable(t *testing.T, slots int) (*joinable, *godwit.Client, *godwit.Task[string, string], chan struct{}) {
+	t.Helper()
+	store := &joinable{foretelling: foretelling{Store: model.New(model.Config{})}}
+	c, err := godwit.New(store, godwit.Config{
+		PollInterval: time.Minute, Logger: slog.New(slog.DiscardHandler), Queues: map[string]godwit.QueueConfig{godwit.QueueDefault: {Concurrency: slots}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := make(chan struct{})
+	greet := godwit.NewTask[string, string]("greet", godwit.Policy{})
+	godwit.Handle(c, greet, func(_ context.Context, name string) (string, error) { <-release; return name, nil })
+	if err := c.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	return store, c, greet, release
+}
+
 // TestAClaimJoinsASubmission submits to a worker that has nothing to do, in a store that tells of no submission: nothing but a claim that
 // joins it can find the job before the next poll.
 func TestAClaimJoinsASubmission(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		store := &joinable{foretelling: foretelling{Store: model.New(model.Config{})}}
-		c, err := godwit.New(store, godwit.Config{
-			PollInterval: time.Minute, Logger: slog.New(slog.DiscardHandler), Queues: map[string]godwit.QueueConfig{godwit.QueueDefault: {Concurrency: 3}},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		release := make(chan struct{})
-		greet := godwit.NewTask[string, string]("greet", godwit.Policy{})
-		godwit.Handle(c, greet, func(_ context.Context, name string) (string, error) { <-release; return name, nil })
-		if err := c.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
+		store, c, greet, release := startJoinable(t, 3)
 		before, start := store.claimed(), time.Now()
 		running := func() (n int) {
 			page, err := c.List(t.Context(), godwit.ListFilter{State: godwit.StateRunning})
@@ -201,20 +208,7 @@ func TestAClaimJoinsASubmission(t *testing.T) {
 // one unused, and nobody but the claimer, which found none, can put that to use before the next poll.
 func TestWhatIsToldWhileAClaimJoinsIsNotForgotten(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		store := &joinable{foretelling: foretelling{Store: model.New(model.Config{})}}
-		c, err := godwit.New(store, godwit.Config{
-			PollInterval: time.Minute, Logger: slog.New(slog.DiscardHandler), Queues: map[string]godwit.QueueConfig{godwit.QueueDefault: {Concurrency: 2}},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		release := make(chan struct{})
-		greet := godwit.NewTask[string, string]("greet", godwit.Policy{})
-		godwit.Handle(c, greet, func(_ context.Context, name string) (string, error) { <-release; return name, nil })
-		if err := c.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
+		store, c, greet, release := startJoinable(t, 2)
 		elsewhere, err := godwit.New(store.Store, godwit.Config{Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)

@@ -22,6 +22,11 @@ const (
 	cursorsMax  = 64               // of a queue; the lanes and ranks of others are looked at as a whole
 )
 
+// nextRecall gives when the next look from the beginning is due, after one that has just ended.
+func nextRecall(took time.Duration) time.Time {
+	return time.Now().Add(min(recallShare*took, recallMax))
+}
+
 // point is one in the order of claims within a lane and rank.
 type point struct {
 	runAt int64
@@ -135,9 +140,8 @@ func (c *cursors) stop(l *claimLook, took map[file]point, full bool) {
 	delete(q.looks, l)
 	q.backlog = full
 	if l.whole {
-		now := time.Now()
-		took := now.Sub(l.began)
-		q.recall, q.slow = now.Add(min(recallShare*took, recallMax)), took > joinSlow
+		lasted := time.Since(l.began)
+		q.recall, q.slow = nextRecall(lasted), lasted > joinSlow
 	}
 	for f, p := range took {
 		if fell, ok := l.fell[f]; ok && fell.compare(p) < 0 {

@@ -16,10 +16,6 @@ import (
 // beyond the time of the call. Below can lie only what ended before and was committed afterwards, with hardly any retention, and what is
 // there again since another server has taken over. Looks from the beginning find that: whenever fewer jobs are found than were
 // asked for, so that no prune says that it came to the end while one is left; and now and then, as often as may take a twentieth of the time.
-const (
-	pruneRecallShare = 20               // so many times as long as a look from the beginning takes passes before the next, at least
-	pruneRecallMax   = 10 * time.Second // and at most
-)
 
 // overPoint is one in the order in which jobs, or ids, are over.
 type overPoint struct {
@@ -57,7 +53,7 @@ func (c *overCursors) start() (jobs, ids overPoint, whole bool) {
 func (c *overCursors) looked(took time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.recall = time.Now().Add(min(pruneRecallShare*took, pruneRecallMax))
+	c.recall = nextRecall(took)
 }
 
 // reached takes up how far a look at an instant got, once it is committed.
