@@ -141,14 +141,13 @@ var errUnusual = errors.New("a call is to be made by itself")
 const divisionByZero = "22012"
 
 // plain reports whether submissions can be merged: nothing is to be looked up for them.
-func (s *Store) plain(jobs []godwit.NewJob) bool {
+func plain(jobs []godwit.NewJob) bool {
 	if len(jobs) == 0 {
 		return false
 	}
 	for i := range jobs {
 		n := &jobs[i]
-		if !n.Parent.Job.IsZero() || n.ChildName != "" || n.Idempotency.Key != "" || n.Unique.Key != "" || !n.Deadline.IsZero() ||
-			s.lanes.Load().named(laneName{n.Queue, n.Task, n.Version}) == nil {
+		if !n.Parent.Job.IsZero() || n.ChildName != "" || n.Idempotency.Key != "" || n.Unique.Key != "" || !n.Deadline.IsZero() {
 			return false
 		}
 	}

@@ -83,12 +83,35 @@ func (s *Store) recallLanes(ctx context.Context, l link) error {
 	return nil
 }
 
-// makeLane gives the lane of a name, a new one if need be. It works in a transaction of its own, whatever becomes of the call that
-// asks: a lane without jobs does no harm, and its number stays true.
-func (s *Store) makeLane(ctx context.Context, n laneName) (*lane, error) {
+// makeLanes makes the lanes of submissions that have none yet, before their transaction begins and in transactions of their own, whatever
+// becomes of the call that asks: a lane without jobs does no harm, and its number stays true. Of calls that need the same one, as when
+// many come to a program that has just begun, one makes it and the others wait for it.
+func (s *Store) makeLanes(ctx context.Context, jobs []godwit.NewJob) error {
 	lanes := s.lanes.Load()
-	if l := lanes.named(n); l != nil {
-		return l, nil
+	for i := range jobs {
+		n := laneName{jobs[i].Queue, jobs[i].Task, jobs[i].Version}
+		if lanes.named(n) != nil {
+			continue
+		}
+		made := s.naming.DoChan(fmt.Sprintf("%q %q %d", n.queue, n.task, n.version), func() (any, error) {
+			return nil, s.makeLane(s.background, lanes, n)
+		})
+		select {
+		case answer := <-made:
+			if answer.Err != nil {
+				return answer.Err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// makeLane makes a lane unless there is one, and remembers it.
+func (s *Store) makeLane(ctx context.Context, lanes *laneCache, n laneName) error {
+	if lanes.named(n) != nil {
+		return nil // it was made between the look and the call
 	}
 	l := &lane{queue: n.queue, task: n.task, version: n.version}
 	err := s.pool.run(ctx,
@@ -97,19 +120,8 @@ func (s *Store) makeLane(ctx context.Context, n laneName) (*lane, error) {
 			return r.Scan(&l.id)
 		}, n.queue, n.task, n.version))
 	if err != nil {
-		return nil, fmt.Errorf("make a lane: %w", err)
+		return fmt.Errorf("make a lane: %w", err)
 	}
 	lanes.put(l)
-	return l, nil
-}
-
-// makeLanes makes the lanes of submissions, before their transaction begins.
-func (s *Store) makeLanes(ctx context.Context, jobs []godwit.NewJob) error {
-	for i := range jobs {
-		n := laneName{jobs[i].Queue, jobs[i].Task, jobs[i].Version}
-		if _, err := s.makeLane(ctx, n); err != nil {
-			return err
-		}
-	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/godwit-go/godwit"
@@ -32,5 +33,29 @@ func TestLanesThatAFailoverLostAreMadeAnew(t *testing.T) {
 		if err != nil || len(jobs) != 1 || jobs[0].Job.Task != n.Task || jobs[0].Job.Queue != n.Queue {
 			t.Errorf("%s: submitted for task %q in queue %q, and found %+v, %v", name, n.Task, n.Queue, jobs, err)
 		}
+	}
+}
+
+// Many submissions that come to a program which has just begun need the same lane. Were it made by the transaction of one of them, the
+// others would wait for that one, and then go one by one.
+func TestManyFirstSubmissionsShareALaneThatNoneOfThemMakes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var all sync.WaitGroup
+	for range 100 {
+		n := newJob()
+		n.Task = "of many"
+		all.Go(func() {
+			if answers, err := b.store.Submit(t.Context(), []godwit.NewJob{n}); err != nil || !answers[0].Created {
+				t.Errorf("submit: %+v, %v", answers, err)
+			}
+		})
+	}
+	all.Wait()
+	var lanes, jobs, shared int
+	err := connect(t, b.url).QueryRow(t.Context(), `SELECT count(DISTINCT l.id), count(*), count(*) FILTER (WHERE l.xmin = p.xmin)
+		FROM godwit.lanes l JOIN godwit.places p ON p.lane = l.id WHERE l.task = 'of many'`).Scan(&lanes, &jobs, &shared)
+	if err != nil || lanes != 1 || jobs != 100 || shared != 0 {
+		t.Errorf("%d lanes, %d jobs, %d of them of the transaction that made the lane, %v", lanes, jobs, shared, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/godwit-go/godwit"
 )
@@ -23,6 +24,7 @@ type Store struct {
 	claimsKey int64
 	clock     *clock
 	lanes     atomic.Pointer[laneCache]
+	naming    singleflight.Group // of lanes being made
 	cursors   *cursors
 	joiners   joiners
 	overs     *overCursors

@@ -13,7 +13,7 @@ func (s *Store) Submit(ctx context.Context, jobs []godwit.NewJob) ([]godwit.Subm
 	if err := checkBatch(len(jobs)); err != nil {
 		return nil, err
 	}
-	if s.plain(jobs) {
+	if plain(jobs) && s.makeLanes(ctx, jobs) == nil { // what hinders it is met again below
 		now := s.clock.now()
 		if done, err := s.submits.call(ctx, s, jobs); done || err != nil {
 			return created(jobs, now, err)
