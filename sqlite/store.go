@@ -32,7 +32,7 @@ type Store struct {
 	orphans   map[godwit.ID]bool // sessions of the process before, until a heartbeat
 	damage    error              // found by the writer: nothing is written any more
 	wroteBack bool               // the log of a file that was lost stands in the file
-	events    []godwit.Event     // of the group under way
+	events    [][]godwit.Event   // of the group under way, by call
 	commits   []func()           // to be done once the group is committed
 
 	watchers listeners[[]godwit.Event]
@@ -149,7 +149,9 @@ func (u *unit) finish() error {
 	if err := u.flush(); err != nil {
 		return err
 	}
-	u.store.events = append(u.store.events, u.events...)
+	if len(u.events) > 0 {
+		u.store.events = append(u.store.events, u.events)
+	}
 	u.store.commits = append(u.store.commits, u.commits...)
 	u.foretell()
 	return nil
@@ -248,10 +250,10 @@ func (s *Store) committed() {
 	}
 	clear(s.commits)
 	s.commits = s.commits[:0]
-	if len(s.events) > 0 {
-		s.watchers.tell(s.events)
-		s.events = nil
+	for _, events := range s.events {
+		s.watchers.tell(events)
 	}
+	s.events = nil
 }
 
 // probe writes a row to see whether the disk takes it again.

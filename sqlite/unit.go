@@ -170,6 +170,9 @@ func (u *unit) tell(k godwit.EventKind, j *job, code godwit.Code) {
 	if k == godwit.EventCancelRequested || k == godwit.EventCancelled {
 		e.Reason = j.cancelReason
 	}
+	if u.events == nil {
+		u.events = make([]godwit.Event, 0, len(u.jobs)) // most operations tell of each job once
+	}
 	u.events = append(u.events, e)
 }
 
