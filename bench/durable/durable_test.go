@@ -44,6 +44,17 @@ func TestAnswersCountOnlyWithAWholeSyncBefore(t *testing.T) {
 	}
 }
 
+func TestMoreLeftThanNothingIsWorse(t *testing.T) {
+	t.Parallel()
+	before, now := reportOf(1000, 1000), reportOf(1000, 1000)
+	before.Scenarios[0].Name, now.Scenarios[0].Name = "sustained", "sustained"
+	before.Scenarios[0].Runs["godwit-sqlite"][0].Values["pruned_rows"] = 0
+	now.Scenarios[0].Runs["godwit-sqlite"][0].Values["pruned_rows"] = 5
+	if judge(before, now, 0.15) == nil || judge(now, before, 0.15) != nil {
+		t.Error("jobs that pruning left do not count")
+	}
+}
+
 // reportOf makes a report of the bulk scenario with the rates of Godwit and of its control.
 func reportOf(rate, control float64) *report {
 	runs := func(rate float64) []result {
@@ -78,6 +89,26 @@ func TestJudgeFindsWhatIsWorse(t *testing.T) {
 	}
 	if err := judge(&report{}, reportOf(1, 1), 0.15); err == nil {
 		t.Error("nothing to compare is no error")
+	}
+}
+
+func TestGodwitsFailuresAreErrors(t *testing.T) {
+	t.Parallel()
+	of := func(name string) []*report {
+		return []*report{
+			{Scenarios: []scenarioReport{{Name: "bulk", Failures: []failure{{name, 1, "a result is missing"}}}}},
+			{Synced: []synced{{Name: name, Submissions: 20, Synced: 19}}},
+		}
+	}
+	for i, r := range of("godwit-sqlite") {
+		if r.ours() == nil {
+			t.Errorf("failure %d is no error", i)
+		}
+	}
+	for i, r := range of("backlite") {
+		if err := r.ours(); err != nil {
+			t.Errorf("failure %d of a peer: %v", i, err)
+		}
 	}
 }
 

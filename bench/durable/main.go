@@ -43,7 +43,7 @@ type options struct {
 func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 5, "how often every contender runs in each scenario")
-	flag.Float64Var(&o.scale, "scale", 1, "the share of the work to do, for a quick look")
+	flag.Float64Var(&o.scale, "scale", 0, "the share of the work to do, for a quick look; 0: all, and with -compare as much as the report did")
 	flag.StringVar(&o.only, "only", "", "contenders to run, by parts of their names, separated by commas")
 	flag.StringVar(&o.scenarios, "scenarios", "", "scenarios to run, by their names, separated by commas")
 	flag.BoolVar(&o.smoke, "smoke", false, "see that all works that needs nothing installed, in seconds; nothing is written")
@@ -67,8 +67,8 @@ func main() {
 
 func run(ctx context.Context, o options) error {
 	switch {
-	case o.rounds < 1 || o.scale <= 0:
-		return fmt.Errorf("-rounds must be at least 1 and -scale above 0, got %d and %v", o.rounds, o.scale)
+	case o.rounds < 1 || o.scale < 0:
+		return fmt.Errorf("-rounds must be at least 1 and -scale not below 0, got %d and %v", o.rounds, o.scale)
 	case o.render != "":
 		r, err := readReport(o.render)
 		if err != nil {
@@ -76,15 +76,16 @@ func run(ctx context.Context, o options) error {
 		}
 		return r.write(filepath.Dir(o.render))
 	case o.smoke:
-		o.rounds, o.scale = 1, 0
+		o.rounds = 1
 	case o.compare:
 		return compare(ctx, o)
 	}
+	o.scale = cmp.Or(o.scale, 1)
 	r, err := measure(ctx, o)
 	if err != nil || o.smoke {
 		return err
 	}
-	return r.write(o.out)
+	return errors.Join(r.write(o.out), r.ours())
 }
 
 // measure runs the plan.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -67,6 +68,24 @@ type failure struct {
 func (r *report) finish(ctx context.Context, h *harness) {
 	r.Took, r.LoadAtEnd = time.Since(r.Made).Round(time.Second).String(), loadNow()
 	r.Versions = h.versions(ctx, r.Contenders)
+}
+
+// ours is an error when Godwit failed a measurement or did not sync: peers may, and the report tells.
+func (r *report) ours() error {
+	var problems []error
+	for _, s := range r.Scenarios {
+		for _, f := range s.Failures {
+			if strings.HasPrefix(f.Name, "godwit") {
+				problems = append(problems, fmt.Errorf("%s failed %s in round %d: %s", f.Name, s.Name, f.Round, f.Why))
+			}
+		}
+	}
+	for _, s := range r.Synced {
+		if strings.HasPrefix(s.Name, "godwit") && s.Why == "" && s.Synced < s.Submissions {
+			problems = append(problems, fmt.Errorf("%s synced before %d of %d answers", s.Name, s.Synced, s.Submissions))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 func readReport(path string) (*report, error) {
