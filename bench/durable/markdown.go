@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/godwit-go/godwit/bench/drive"
 )
 
 // markdown is the report.
@@ -63,14 +66,51 @@ func (r *report) section(b *strings.Builder, base string, s scenarioReport) {
 		return !slices.ContainsFunc(r.Contenders, func(c contender) bool { return cell(s, c.Name, m) != "" })
 	})
 	r.rows(b, s, metrics)
-	for name, share := range r.control(s, about.metrics[0].key) {
-		fmt.Fprintf(b, "\n%s and its control differ by %.0f %% in %s: a smaller difference means nothing.\n", name, 100*share, about.metrics[0].label)
+	shares := r.control(s, about.metrics[0].key)
+	for _, name := range slices.Sorted(maps.Keys(shares)) {
+		fmt.Fprintf(b, "\n%s and its control differ by %.0f %% in %s: a smaller difference means nothing.\n", name, 100*shares[name], about.metrics[0].label)
+	}
+	for _, c := range r.Contenders {
+		for _, run := range s.Runs[c.Name] {
+			if run.Repeated > 0 {
+				fmt.Fprintf(b, "\n%s ran %d of %d jobs more than once in a round.\n", c.Name, run.Repeated, run.Jobs)
+			}
+		}
 	}
 	for _, f := range s.Failures {
 		fmt.Fprintf(b, "\n%s failed in round %d: %s\n", f.Name, f.Round, f.Why)
 	}
 	if _, ok := r.overTime(s); ok {
-		fmt.Fprintf(b, "\n![p99 over time](%s-%s-over-time.svg)\n", base, s.Name)
+		fmt.Fprintf(b, "\n![p50 and p99 over time](%s-%s-over-time.svg)\n\n", base, s.Name)
+		r.overTimeRows(b, s)
+	}
+}
+
+// overTimeRows tells how the first run of each contender went: some of its twentieths, and the worst.
+func (r *report) overTimeRows(b *strings.Builder, s scenarioReport) {
+	shares := []int{5, 25, 50, 75, 100}
+	fmt.Fprint(b, "From submission to start in the twentieth of the run that ends at the named share of it, p50 / p99 ms:\n\n| |")
+	for _, share := range shares {
+		fmt.Fprintf(b, " %d %% |", share)
+	}
+	fmt.Fprintf(b, " highest p99 | fewest jobs/s |\n| --- |%s\n", strings.Repeat(" ---: |", len(shares)+2))
+	for _, c := range r.Contenders {
+		if len(s.Runs[c.Name]) == 0 || len(s.Runs[c.Name][0].Windows) == 0 {
+			continue
+		}
+		windows := s.Runs[c.Name][0].Windows
+		fmt.Fprintf(b, "| %s, %s |", c.Name, c.Store)
+		for _, share := range shares {
+			w := windows[max(1, len(windows)*share/100)-1]
+			if w.Rate == 0 {
+				fmt.Fprint(b, " none started |")
+				continue
+			}
+			fmt.Fprintf(b, " %s / %s |", number(w.P50, 1), number(w.P99, 1))
+		}
+		worst := slices.MaxFunc(windows, func(a, b drive.Window) int { return cmp.Compare(a.P99, b.P99) })
+		slowest := slices.MinFunc(windows, func(a, b drive.Window) int { return cmp.Compare(a.Rate, b.Rate) })
+		fmt.Fprintf(b, " %s | %s |\n", number(worst.P99, 1), number(slowest.Rate, 0))
 	}
 }
 

@@ -55,7 +55,8 @@ func plan() []scenario {
 			name: "sustained", title: "Sustained: submit, work and prune for 20 s", takes: together,
 			note: "Four callers submit 100 jobs a call, as long as fewer than 10,000 wait. Finished jobs are kept for 5 s where that can be said.",
 			spec: drive.Spec{Scenario: "sustained", Jobs: 5_000_000, Seconds: 20, Batch: 100, Callers: 4, Backlog: 10_000, KeepSeconds: 5},
-			metrics: append(slices.Clone(throughput), metric{"end_mb", "MB at the end", true, 1}, metric{"pruned_rows", "jobs left after pruning", true, 0},
+			metrics: append(slices.Clone(throughput), metric{"end_rows", "jobs at the end", true, 0}, metric{"end_mb", "MB at the end", true, 1},
+				metric{"pruned_rows", "jobs left after pruning", true, 0},
 				metric{"pruned_mb", "MB after pruning", true, 1}),
 		},
 		{
@@ -93,7 +94,8 @@ func submitAt(callers int) scenario {
 func bigPlan() []scenario {
 	million := drive.Spec{Scenario: "sustained", Jobs: 1_000_000, Batch: 100, Callers: 4, Backlog: 2000, KeepSeconds: 5}
 	overTime := append(slices.Clone(throughput), metric{"start_p50_ms", "start p50 ms", true, 1}, metric{"start_p99_ms", "start p99 ms", true, 1},
-		metric{"end_mb", "MB at the end", true, 1}, metric{"pruned_mb", "MB after pruning", true, 1})
+		metric{"end_rows", "jobs at the end", true, 0}, metric{"end_mb", "MB at the end", true, 1}, metric{"pruned_rows", "jobs left after pruning", true, 0},
+		metric{"pruned_mb", "MB after pruning", true, 1})
 	places := []metric{{"rss_bytes", "resident bytes/job", true, 0}, {"heap_bytes", "heap and stack bytes/job", true, 0}, {"kept_mb", "MB on disk", true, 1}}
 	hold := func(place string, jobs int, title string) scenario {
 		return scenario{
