@@ -16,7 +16,7 @@ import (
 var errUnsupported = errors.New("the contender has no such thing")
 
 const (
-	sustainedSample = 100 // the last jobs of a sustained run, whose results must still be there
+	sustainedSample = 1000 // the last jobs of a sustained run, whose results must still be there
 	windowCount     = 20
 	pruneWait       = 10 // times as long as jobs are kept: River looks for what is to go every 30 s
 	idleWarmUp      = 5

@@ -116,7 +116,11 @@ func (h *harness) inPlace(ctx context.Context, c contender, s scenario, do func(
 			if err != nil {
 				return out, fmt.Errorf("hold a snapshot: %w", err)
 			}
-			defer release()
+			defer func() {
+				if lost := release(); lost != nil && err == nil {
+					err = fmt.Errorf("hold a snapshot: %w", lost)
+				}
+			}()
 		}
 	}
 	return do(spec)

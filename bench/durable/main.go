@@ -49,7 +49,7 @@ func main() {
 	flag.BoolVar(&o.smoke, "smoke", false, "see that all works that needs nothing installed, in seconds; nothing is written")
 	flag.BoolVar(&o.big, "big", false, "also the scenarios of a million jobs")
 	flag.BoolVar(&o.peers, "peers", true, "run the peers too")
-	flag.StringVar(&o.dir, "dir", os.TempDir(), "the folder whose disk is measured")
+	flag.StringVar(&o.dir, "dir", "/var/tmp", "the folder whose disk is measured") // /tmp is in memory on many systems
 	flag.StringVar(&o.out, "out", "results", "the folder for the report")
 	flag.StringVar(&o.render, "render", "", "make report and plots anew from this JSON, and measure nothing")
 	flag.BoolVar(&o.compare, "compare", false, "measure Godwit alone and fail if it is slower than in the newest report in -out")
@@ -97,6 +97,11 @@ func measure(ctx context.Context, o options) (*report, error) {
 	defer func() { _ = os.RemoveAll(work) }() // it is temporary; what is left harms nobody
 	if err := os.Chmod(work, 0o755); err != nil {
 		return nil, err // PostgreSQL's account must reach its folder
+	}
+	if o.profile != "" {
+		if err := os.MkdirAll(o.profile, 0o755); err != nil {
+			return nil, err
+		}
 	}
 	h := &harness{work: work, options: o}
 	if err := h.build(ctx); err != nil {

@@ -48,7 +48,9 @@ var peers = []contender{
 	},
 	{
 		Name: "asynq", Store: "Redis", Program: "peers", Server: "redis", Module: "github.com/hibiken/asynq",
-		Settings: "Concurrency 10 as in its README, Retention, otherwise the defaults (an idle server looks every second); Redis with appendonly and appendfsync everysec", Quote: "Concurrency: 10",
+		Settings: "Concurrency 10 as in its README, Retention, otherwise the defaults; Redis with appendonly and appendfsync everysec. An idle server looks once a second, " +
+			"which is its idle latency here: TaskCheckInterval may be set lower, and its documentation warns of the load on Redis then",
+		Quote:  "Concurrency: 10",
 		Source: "https://github.com/hibiken/asynq#quickstart", Missing: redisNote + "; it has no call for many",
 	},
 	{
@@ -64,7 +66,7 @@ var peers = []contender{
 	},
 	{
 		Name: "river-postgres", Store: "PostgreSQL", Program: "peers", Server: "postgres", Module: "github.com/riverqueue/river",
-		Settings: "as river bench sets it; InsertManyFast; RecordOutput", Quote: riverQuote, Source: riverFrom, Missing: "nothing; the cleaner comes every 30 s",
+		Settings: "as river bench sets it, the pool of pgx at its default size; InsertManyFast; RecordOutput", Quote: riverQuote, Source: riverFrom, Missing: "nothing; the cleaner comes every 30 s",
 	},
 	{
 		Name: "dbos-postgres", Store: "PostgreSQL", Program: "peers", Server: "postgres", Module: "github.com/dbos-inc/dbos-transact-golang", FansIn: true,

@@ -107,6 +107,7 @@ func bigPlan() []scenario {
 	return []scenario{
 		{
 			name: "fanin", title: "Fan-in: one job starts 10,000 children, awaits them and sums up", takes: func(c contender) bool { return c.FansIn && !c.Apart },
+			note: "Of those whose jobs can start others and await their results.",
 			spec: drive.Spec{Scenario: "fanin", Jobs: 10_000, Batch: 1000}, big: true,
 			metrics: []metric{{"children_per_s", "children/s", false, 0}, {"seconds", "seconds", true, 2}, {"children_cpu_us", "own µs/child", true, 1}},
 		},

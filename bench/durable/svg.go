@@ -118,7 +118,7 @@ func (r *report) overTime(s scenarioReport) (svg string, ok bool) {
 					step = "M"
 				}
 				if w.Rate > 0 {
-					fmt.Fprintf(&path, "%s%.1f %.1f", step, xOf(i, len(windows)), yOf(of(w)))
+					fmt.Fprintf(&path, "%s%.1f %.1fh1", step, xOf(i, len(windows)), yOf(of(w))) // h1: one alone is seen too
 				}
 			}
 			fmt.Fprintf(&b, `<path fill="none" stroke="%s" stroke-width="%g" d="%s"/>`, colour, width, path.String())

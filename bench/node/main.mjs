@@ -8,7 +8,7 @@ const spec = JSON.parse(process.argv[2]);
 const idleWarmUp = 5;
 const idleSamples = 30; // at least
 const windowCount = 20;
-const sustainedSample = 100;
+const sustainedSample = 1000;
 
 const now = () => Number(process.hrtime.bigint()) / 1e6; // ms
 
