@@ -53,7 +53,7 @@ func plan() []scenario {
 		},
 		{
 			name: "sustained", title: "Sustained: submit, work and prune for 20 s", takes: together,
-			note: "Four callers submit 100 jobs a call, as long as fewer than 10,000 wait. Finished jobs are kept for 5 s where that can be said.",
+			note: "Four callers submit 100 jobs a call, as long as fewer than 10,000 wait. Finished jobs are kept for 5 s where that can be said. MB are those of the files or of the database: Redis's of its append-only log.",
 			spec: drive.Spec{Scenario: "sustained", Jobs: 5_000_000, Seconds: 20, Batch: 100, Callers: 4, Backlog: 10_000, KeepSeconds: 5},
 			metrics: append(slices.Clone(throughput), metric{"end_rows", "jobs at the end", true, 0}, metric{"end_mb", "MB at the end", true, 1},
 				metric{"pruned_rows", "jobs left after pruning", true, 0},

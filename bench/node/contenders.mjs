@@ -1,4 +1,6 @@
 // The contenders: open, submit(from, n), start, drain, close, and where there is such a thing results(from, n) and size().
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import pg from "pg";
 import { argsOf, poll, right } from "./work.mjs";
 
@@ -39,6 +41,12 @@ class BullMQ {
       if (right(job?.returnvalue, seq)) found++;
     }
     return found;
+  }
+  // The bytes are those of Redis's append-only log.
+  async size() {
+    const rows = await this.queue.getJobCountByTypes("waiting", "active", "delayed", "prioritized", "completed", "failed");
+    const dir = join(this.spec.dir, "appendonlydir");
+    return { rows, bytes: readdirSync(dir).reduce((sum, name) => sum + statSync(join(dir, name)).size, 0) };
   }
   async close() {
     await this.worker.close();
