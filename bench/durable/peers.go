@@ -59,7 +59,7 @@ var peers = []contender{
 		Source: "https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/", Missing: "nothing; it has no call for many",
 	},
 	{
-		Name: "bullmq", Store: "Redis", Program: "node", Server: "redis", Module: "bullmq",
+		Name: "bullmq", Store: "Redis", Program: "node", Server: "redis", Module: "bullmq", FansIn: true,
 		Settings: "addBulk, concurrency 100, removeOnComplete by age where jobs are pruned (it removes old ones when others end, so the last stay); Redis with appendonly and appendfsync everysec, noeviction",
 		Quote:    "We recommend enabling AOF (Append Only File) ... Usually, 1 second per write is enough for most applications.",
 		Source:   "https://docs.bullmq.io/guide/going-to-production", Missing: redisNote,

@@ -208,6 +208,16 @@ const scenarios = {
     await finish(n);
     await verify(0, n);
   },
+  async fanin() {
+    await contender.start();
+    const meter = new Meter();
+    await contender.fanIn(spec.jobs);
+    const wall = now() - meter.clock;
+    meter.stop(out.values, "children", spec.jobs);
+    out.values.seconds = wall / 1000;
+    out.jobs = recorder.ran;
+    if (out.jobs !== spec.jobs) throw new Error(`${out.jobs} of ${spec.jobs} children ran`);
+  },
   async acked() {
     const none = openSync("/dev/null", "w");
     for (let seq = 0; seq < spec.jobs; seq++) {

@@ -101,7 +101,7 @@ func (q *asynqQueue) Size(context.Context) (rows, bytes int64, err error) {
 		return 0, 0, err
 	}
 	bytes, err = drive.FilesSize(filepath.Join(q.spec.Dir, "appendonlydir", "*"), filepath.Join(q.spec.Dir, "*.aof")) // as Redis 7, and as those before it
-	return int64(info.Size + info.Completed), bytes, err
+	return int64(info.Size), bytes, err                                                                               // the completed are among them
 }
 
 func (q *asynqQueue) Close(context.Context) error {
