@@ -42,18 +42,25 @@ func compare(ctx context.Context, o options) error {
 	return errors.Join(problems...)
 }
 
-// newestReport reads the report of the latest date.
-func newestReport(dir string) (*report, string, error) {
+// newestReport reads the report that was made last.
+func newestReport(dir string) (newest *report, path string, err error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "durable-*.json"))
 	if err != nil {
 		return nil, "", err
 	}
-	if len(paths) == 0 {
+	for _, name := range paths {
+		r, err := readReport(name)
+		if err != nil {
+			return nil, "", fmt.Errorf("read %s: %w", name, err)
+		}
+		if newest == nil || r.Made.After(newest.Made) {
+			newest, path = r, name
+		}
+	}
+	if newest == nil {
 		return nil, "", fmt.Errorf("there is no durable-*.json in %s to compare with: make bench writes one", dir)
 	}
-	newest := slices.Max(paths) // the date is part of the name
-	r, err := readReport(newest)
-	return r, newest, err
+	return newest, path, nil
 }
 
 // notCompared are figures that one rare event decides, or that are no performance.

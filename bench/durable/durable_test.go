@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/godwit-go/godwit/bench/drive"
 )
@@ -116,15 +117,20 @@ func TestReportIsReadAsItWasWritten(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	written := reportOf(54321, 50000)
-	if err := written.write(dir); err != nil {
-		t.Fatal(err)
+	older := reportOf(1, 1)
+	written.Made = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	older.Made = written.Made.Add(-time.Hour)
+	for _, r := range []*report{older, written} {
+		if err := r.writeNew(dir); err != nil {
+			t.Fatal(err)
+		}
 	}
 	read, path, err := newestReport(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := read.markdown("base")
-	if text != written.markdown("base") || !strings.HasSuffix(path, ".json") {
+	if text != written.markdown("base") || !strings.HasSuffix(path, "durable-2026-11-28-2.json") {
 		t.Errorf("%s reads otherwise", path)
 	}
 	for _, want := range []string{"| godwit-sqlite, SQLite | 54,321 |", "differ by 9 %", "](base-bulk.svg)"} {

@@ -74,7 +74,7 @@ func run(ctx context.Context, o options) error {
 		if err != nil {
 			return err
 		}
-		return r.write(filepath.Dir(o.render))
+		return r.write(filepath.Dir(o.render), strings.TrimSuffix(filepath.Base(o.render), ".json"))
 	case o.smoke:
 		o.rounds = 1
 	case o.compare:
@@ -82,13 +82,13 @@ func run(ctx context.Context, o options) error {
 	}
 	o.scale = cmp.Or(o.scale, 1)
 	r, err := measure(ctx, o)
-	if err != nil || o.smoke {
+	if o.smoke || r == nil {
 		return err
 	}
-	return errors.Join(r.write(o.out), r.ours())
+	return errors.Join(err, r.writeNew(o.out), r.ours())
 }
 
-// measure runs the plan.
+// measure runs the plan. What was measured before it was interrupted is a report too.
 func measure(ctx context.Context, o options) (*report, error) {
 	work, err := os.MkdirTemp(o.dir, "godwit-bench-")
 	if err != nil {
@@ -127,7 +127,11 @@ func measure(ctx context.Context, o options) (*report, error) {
 		return nil, fmt.Errorf("%s: %s", r.Absent[0].Name, r.Absent[0].Why)
 	}
 	for _, s := range plan {
-		if err := h.scenario(ctx, s, contenders, r); err != nil {
+		if err := h.scenario(ctx, s, contenders, r); err != nil && len(r.Scenarios) > 0 {
+			r.Interrupted = true
+			r.finish(context.WithoutCancel(ctx), h)
+			return r, err
+		} else if err != nil {
 			return nil, err
 		}
 	}

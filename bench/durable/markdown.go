@@ -44,6 +44,9 @@ func (r *report) head(b *strings.Builder) {
 	if r.Scale != 1 {
 		fmt.Fprintf(b, "\n**This is a quick look: it did %g of the work that the titles name.**\n", r.Scale)
 	}
+	if r.Interrupted {
+		fmt.Fprint(b, "\n**It was interrupted: scenarios are missing.**\n")
+	}
 	for _, a := range r.Absent {
 		fmt.Fprintf(b, "\nLeft out: %s, since it did not work here: %s\n", a.Name, a.Why)
 	}

@@ -17,18 +17,20 @@ import (
 
 // report is all that was found, as the JSON keeps it.
 type report struct {
-	Made       time.Time         `json:"made"`
-	Command    string            `json:"command"` // the flags
-	Rounds     int               `json:"rounds"`
-	Scale      float64           `json:"scale"`
-	Took       string            `json:"took"`
-	Machine    machine           `json:"machine"`
-	LoadAtEnd  float64           `json:"load_at_end"`
-	Versions   map[string]string `json:"versions"`
-	Contenders []contender       `json:"contenders"`
-	Absent     []absence         `json:"absent,omitempty"`
-	Scenarios  []scenarioReport  `json:"scenarios"`
-	Synced     []synced          `json:"synced,omitempty"`
+	Made    time.Time `json:"made"`
+	Command string    `json:"command"` // the flags
+	Rounds  int       `json:"rounds"`
+	Scale   float64   `json:"scale"`
+	Took    string    `json:"took"`
+	// Interrupted says that scenarios are missing which the command asks for.
+	Interrupted bool              `json:"interrupted,omitempty"`
+	Machine     machine           `json:"machine"`
+	LoadAtEnd   float64           `json:"load_at_end"`
+	Versions    map[string]string `json:"versions"`
+	Contenders  []contender       `json:"contenders"`
+	Absent      []absence         `json:"absent,omitempty"`
+	Scenarios   []scenarioReport  `json:"scenarios"`
+	Synced      []synced          `json:"synced,omitempty"`
 }
 
 // absence is a contender that was left out.
@@ -97,12 +99,23 @@ func readReport(path string) (*report, error) {
 	return r, json.Unmarshal(text, r)
 }
 
+// writeNew writes the report beside those that the folder has, under its date: a second one of a day has a number too.
+func (r *report) writeNew(dir string) error {
+	day := "durable-" + r.Made.Format(time.DateOnly)
+	base := day
+	for n := 2; ; n++ {
+		if _, err := os.Stat(filepath.Join(dir, base+".json")); err != nil {
+			return r.write(dir, base)
+		}
+		base = fmt.Sprintf("%s-%d", day, n)
+	}
+}
+
 // write writes the JSON, the report and its plots into a folder.
-func (r *report) write(dir string) error {
+func (r *report) write(dir, base string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	base := "durable-" + r.Made.Format(time.DateOnly)
 	text, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return err
