@@ -71,7 +71,9 @@ func (r *report) section(b *strings.Builder, base string, s scenarioReport) {
 	r.rows(b, s, metrics)
 	shares := r.control(s, about.metrics[0].key)
 	for _, name := range slices.Sorted(maps.Keys(shares)) {
-		fmt.Fprintf(b, "\n%s and its control differ by %.0f %% in %s: a smaller difference means nothing.\n", name, 100*shares[name], about.metrics[0].label)
+		m := about.metrics[0]
+		fmt.Fprintf(b, "\n%s and its control differ by %.0f %% in %s, within a round by up to %.0f %%: a smaller difference means nothing.\n",
+			name, 100*shares[name], m.label, 100*r.widest(s, name, m.key))
 	}
 	for _, c := range r.Contenders {
 		for _, run := range s.Runs[c.Name] {

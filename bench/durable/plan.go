@@ -77,7 +77,7 @@ func plan() []scenario {
 
 func submitAt(callers int) scenario {
 	return scenario{
-		name: fmt.Sprintf("submit-%d", callers), title: fmt.Sprintf("Submission by %d callers, one job a call, for 3 s", callers), takes: together,
+		name: fmt.Sprintf("submit-%d", callers), title: fmt.Sprintf("Submission, callers: %d, one job a call, for 3 s", callers), takes: together,
 		note: "Nobody works meanwhile. Afterwards all that was acknowledged is worked and verified.",
 		spec: drive.Spec{Scenario: "submit", Jobs: 400_000, Seconds: 3, Callers: callers},
 		metrics: []metric{

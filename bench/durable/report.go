@@ -174,6 +174,21 @@ func (r *report) control(s scenarioReport, key string) map[string]float64 {
 	return shares
 }
 
+// widest gives by what share a contender and its A/A control differed most in a figure within one round.
+func (r *report) widest(s scenarioReport, name, key string) (share float64) {
+	for _, c := range r.Contenders {
+		if c.Like != name {
+			continue
+		}
+		for i := range min(len(s.Runs[name]), len(s.Runs[c.Name])) {
+			if a, b := s.Runs[name][i].Values[key], s.Runs[c.Name][i].Values[key]; min(a, b) > 0 {
+				share = max(share, max(a, b)/min(a, b)-1)
+			}
+		}
+	}
+	return share
+}
+
 // cell is a figure of a table: the median, and in parentheses the lowest and the highest.
 func cell(s scenarioReport, name string, m metric) string {
 	median, low, high, ok := s.spread(name, m.key)
