@@ -10,6 +10,7 @@ type contender struct {
 	Module  string `json:"module,omitempty"` // whose version counts
 	Apart   bool   `json:"-"`                // its jobs are claimed after the commit that made them ready: for latency only
 	FansIn  bool   `json:"-"`
+	Hoards  bool   `json:"-"` // removes nothing by itself
 
 	Settings string `json:"settings"`         // what was set
 	Quote    string `json:"quote,omitempty"`  // where its documentation names them

@@ -17,7 +17,7 @@ func (r *report) markdown(base string) string {
 	fmt.Fprintf(&b, "# Durable jobs beside the peers, %s\n\n", r.Made.Format(time.DateOnly))
 	fmt.Fprintf(&b, "Made by `go run ./durable %s` in bench/, in %s. The contenders took turns, each measurement in a process of its own. Figures are medians ", r.Command, r.Took)
 	fmt.Fprintf(&b, "of up to %d rounds, with the lowest and the highest in parentheses. A job has about 200 bytes of arguments in JSON; its handler decodes them and answers. ", r.Rounds)
-	fmt.Fprintf(&b, "Every job was counted as it ran, and every result that a contender keeps was read back. [How to read this](../../docs/benchmarks.md).\n\n")
+	fmt.Fprintf(&b, "Every job was counted as it ran, and every result that a contender keeps was read back: the last 1,000 where finished jobs were removed meanwhile. [How to read this](../../docs/benchmarks.md).\n\n")
 	r.head(&b)
 	for _, s := range r.Scenarios {
 		r.section(&b, base, s)

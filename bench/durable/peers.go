@@ -27,7 +27,7 @@ var peers = []contender{
 		Missing: noResults,
 	},
 	{
-		Name: "dbos-sqlite", Store: "SQLite", Program: "peers", Module: "github.com/dbos-inc/dbos-transact-golang", FansIn: true,
+		Name: "dbos-sqlite", Store: "SQLite", Program: "peers", Module: "github.com/dbos-inc/dbos-transact-golang", FansIn: true, Hoards: true,
 		Settings: "a workflow without steps for each job; the queue polls every 10 ms", Quote: dbosQuote, Source: dbosFrom, Missing: "fsync: its SQLite driver sets synchronous=NORMAL; " + dbosMissing,
 	},
 	{
@@ -69,7 +69,7 @@ var peers = []contender{
 		Settings: "as river bench sets it, the pool of pgx at its default size; InsertManyFast; RecordOutput", Quote: riverQuote, Source: riverFrom, Missing: "nothing; the cleaner comes every 30 s",
 	},
 	{
-		Name: "dbos-postgres", Store: "PostgreSQL", Program: "peers", Server: "postgres", Module: "github.com/dbos-inc/dbos-transact-golang", FansIn: true,
+		Name: "dbos-postgres", Store: "PostgreSQL", Program: "peers", Server: "postgres", Module: "github.com/dbos-inc/dbos-transact-golang", FansIn: true, Hoards: true,
 		Settings: "a workflow without steps for each job; the queue polls every 10 ms", Quote: dbosQuote, Source: dbosFrom, Missing: dbosMissing,
 	},
 	{
