@@ -140,7 +140,7 @@ func scenariosOf(o options) ([]scenario, error) {
 		if o.smoke {
 			s.spec.Jobs, s.spec.Seconds, s.timeout = min(s.spec.Jobs, 300), min(s.spec.Seconds, 0.2), 2*time.Minute
 			s.spec.Callers = min(s.spec.Callers, 8)
-			s.spec.KeepSeconds = min(s.spec.KeepSeconds, 1)
+			s.spec.KeepSeconds = min(s.spec.KeepSeconds, 2) // not so short that a slow machine loses results before they are read
 		} else {
 			s.spec.Jobs = max(10, int(float64(s.spec.Jobs)*o.scale))
 			s.spec.Seconds = s.spec.Seconds * min(1, o.scale)
