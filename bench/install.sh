@@ -13,12 +13,15 @@ command -v npm >/dev/null || missing="$missing npm"
 if [ -n "$missing" ]; then
 	if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
 		policy=/usr/sbin/policy-rc.d # its answer 101 keeps packages from starting services
-		made=""
 		if [ ! -e "$policy" ]; then
-			printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && made=yes
+			trap 'rm -f "$policy"' EXIT
+			trap 'exit 1' INT TERM
+			printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
 		fi
-		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
-		[ -z "$made" ] || rm -f "$policy"
+		apt-get update -q
+		for package in $missing; do # one that is not to be had keeps none of the others away
+			DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$package" || echo "bench: without $package" >&2
+		done
 	else
 		echo "bench: missing, and only root on Debian can install them here:$missing" >&2
 	fi

@@ -67,6 +67,15 @@ func TestMissingResultFailsTheMeasurement(t *testing.T) {
 	}
 }
 
+func TestMissingResultFailsAStartUp(t *testing.T) {
+	t.Parallel()
+	spec := bulkSpec
+	spec.Scenario = "startup"
+	if _, err := measure(spec, &fake{results: -1}); err == nil || !strings.Contains(err.Error(), "49 of 50 results") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestMissingRunIsWaitedForInVain(t *testing.T) {
 	t.Parallel()
 	f := &fake{lose: 1, submitted: []int{0, 1, 2}}

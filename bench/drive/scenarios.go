@@ -16,9 +16,11 @@ import (
 var errUnsupported = errors.New("the contender has no such thing")
 
 const (
-	sustainedSample = 100 // the last jobs of a sustained run, whose results must still be there
+	sustainedSample = 1000 // the last jobs of a sustained run, whose results must still be there
 	windowCount     = 20
-	pruneWait       = 15 * time.Second
+	pruneWait       = 10 // times as long as jobs are kept: River looks for what is to go every 30 s
+	idleWarmUp      = 5
+	idleSamples     = 30 // at least, so that whoever looks once a second has a median too
 )
 
 // measure makes one measurement.
@@ -209,7 +211,7 @@ func (b *bench) pruned(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	wait, cancel := context.WithTimeout(ctx, pruneWait)
+	wait, cancel := context.WithTimeout(ctx, pruneWait*b.spec.Keep())
 	defer cancel()
 	err := Poll(wait, 500*time.Millisecond, func() (bool, error) {
 		rows, _, err := sizer.Size(ctx)
@@ -227,9 +229,8 @@ func idle(ctx context.Context, b *bench) error {
 		return fmt.Errorf("start: %w", err)
 	}
 	end := time.Now().Add(time.Duration(b.spec.Seconds * float64(time.Second)))
-	const warmUp = 5
 	n := 0
-	for ; n < b.spec.Jobs && (n <= warmUp || time.Now().Before(end)); n++ {
+	for ; n < b.spec.Jobs && (n < idleWarmUp+idleSamples || time.Now().Before(end)); n++ {
 		if err := b.submit(ctx, n, 1); err != nil {
 			return err
 		}
@@ -238,7 +239,7 @@ func idle(ctx context.Context, b *bench) error {
 		}
 		time.Sleep(5 * time.Millisecond) // what was settled is written and told before the next
 	}
-	all := b.r.latencies(warmUp, n-warmUp)
+	all := b.r.latencies(idleWarmUp, n-idleWarmUp)
 	for name, q := range map[string]float64{"p50_ms": 0.5, "p99_ms": 0.99, "max_ms": 1} {
 		b.out.Values[name] = quantile(all, q)
 	}
@@ -306,7 +307,10 @@ func startUp(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.out.Values["first_ms"] = float64(time.Since(begin)) / 1e6
-	return b.finish(ctx, n)
+	if err := b.finish(ctx, n); err != nil {
+		return err
+	}
+	return b.verify(ctx, 0, n)
 }
 
 // acked submits one job after the other, each between two marks that a tracer of system calls sees.

@@ -83,6 +83,25 @@ func memory() float64 {
 	return pages * float64(os.Getpagesize())
 }
 
+// FilesSize gives the bytes of the files that patterns name. A file that goes away meanwhile does not count.
+func FilesSize(patterns ...string) (bytes int64, err error) {
+	for _, pattern := range patterns {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			return 0, err
+		}
+		for _, name := range names {
+			switch info, err := os.Stat(name); {
+			case err == nil:
+				bytes += info.Size()
+			case !os.IsNotExist(err):
+				return 0, err
+			}
+		}
+	}
+	return bytes, nil
+}
+
 // quantile gives a quantile by the nearest rank; it sorts what it is given.
 func quantile(all []float64, q float64) float64 {
 	if len(all) == 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ func compare(ctx context.Context, o options) error {
 		}
 		o.scenarios = strings.Join(names, ",")
 	}
+	o.scale = cmp.Or(o.scale, before.Scale)
 	now, err := measure(ctx, o)
 	if err != nil {
 		return err
@@ -33,22 +35,36 @@ func compare(ctx context.Context, o options) error {
 		fmt.Printf("The report is of another machine (%d processors, %s): differences are those of the machines too.\n", was.Processors, was.Model)
 	}
 	fmt.Printf("Against %s; worse by more than %.0f %%, or than the A/A controls differ, is a regression.\n\n", path, 100*o.tolerance)
-	return judge(before, now, o.tolerance)
+	problems := []error{judge(before, now, o.tolerance), now.ours()}
+	for _, a := range now.Absent {
+		problems = append(problems, fmt.Errorf("%s does not work here, so it was not compared (-only chooses others): %s", a.Name, a.Why))
+	}
+	return errors.Join(problems...)
 }
 
-// newestReport reads the report of the latest date.
-func newestReport(dir string) (*report, string, error) {
+// newestReport reads the report that was made last.
+func newestReport(dir string) (newest *report, path string, err error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "durable-*.json"))
 	if err != nil {
 		return nil, "", err
 	}
-	if len(paths) == 0 {
+	for _, name := range paths {
+		r, err := readReport(name)
+		if err != nil {
+			return nil, "", fmt.Errorf("read %s: %w", name, err)
+		}
+		if newest == nil || r.Made.After(newest.Made) {
+			newest, path = r, name
+		}
+	}
+	if newest == nil {
 		return nil, "", fmt.Errorf("there is no durable-*.json in %s to compare with: make bench writes one", dir)
 	}
-	newest := slices.Max(paths) // the date is part of the name
-	r, err := readReport(newest)
-	return r, newest, err
+	return newest, path, nil
 }
+
+// notCompared are figures that one rare event decides, or that are no performance.
+var notCompared = []string{"max_ms", "samples", "end_rows"}
 
 // judge prints every figure of Godwit of both reports, and fails when one is worse.
 func judge(before, now *report, tolerance float64) error {
@@ -66,23 +82,17 @@ func judge(before, now *report, tolerance float64) error {
 			continue
 		}
 		for _, m := range about.metrics {
-			bound := tolerance
-			for _, r := range []struct {
-				of *report
-				s  scenarioReport
-			}{{before, old}, {now, s}} {
-				for _, share := range r.of.control(r.s, m.key) {
-					bound = max(bound, share)
-				}
-			}
+			wide, wider := before.control(old, m.key), now.control(s, m.key)
 			for _, c := range now.Contenders {
 				was, _, _, knew := old.spread(c.Name, m.key)
 				is, _, _, know := s.spread(c.Name, m.key)
-				if c.Like != "" || !knew || !know || was <= 0 || is <= 0 || m.key == "samples" {
+				if c.Like != "" || !knew || !know || slices.Contains(notCompared, m.key) || (was <= 0 && is <= 0) {
 					continue
 				}
 				compared++
-				change := is/was - 1
+				of := strings.TrimSuffix(c.Name, "-apart") // it has no control of its own
+				bound := max(tolerance, wide[of], wider[of])
+				change := is/was - 1 // infinite where there was nothing
 				verdict := ""
 				if (m.less && change > bound) || (!m.less && was/is-1 > bound) {
 					verdict = "  WORSE"

@@ -8,8 +8,9 @@ type contender struct {
 	Program string `json:"-"`                // the child that knows it: godwit, peers, node
 	Server  string `json:"-"`                // what it needs
 	Module  string `json:"module,omitempty"` // whose version counts
-	Apart   bool   `json:"-"`                // submits through a client of its own: for latency only
+	Apart   bool   `json:"-"`                // its jobs are claimed after the commit that made them ready: for latency only
 	FansIn  bool   `json:"-"`
+	Hoards  bool   `json:"-"` // removes nothing by itself
 
 	Settings string `json:"settings"`         // what was set
 	Quote    string `json:"quote,omitempty"`  // where its documentation names them
@@ -38,7 +39,7 @@ var contenders = append([]contender{
 	},
 	{
 		Name: "godwit-sqlite-apart", Store: "SQLite", Program: "godwit", Module: godwitModule, Apart: true,
-		Settings: ourSettings + "; the submitter is a client of its own", Source: ourSource, Missing: "nothing",
+		Settings: ourSettings + "; a client of its own submits, and the worker hears of a job when its commit has happened", Source: ourSource, Missing: "nothing",
 	},
 	{
 		Name: "godwit-postgres", Store: "PostgreSQL", Program: "godwit", Server: "postgres", Module: godwitModule, FansIn: true,
@@ -50,6 +51,6 @@ var contenders = append([]contender{
 	},
 	{
 		Name: "godwit-postgres-apart", Store: "PostgreSQL", Program: "godwit", Server: "postgres", Module: godwitModule, Apart: true,
-		Settings: ourPostgres + "; the submitter is a client of its own", Source: ourSource, Missing: "nothing",
+		Settings: ourPostgres + "; a client with a store of its own submits, as another process does", Source: ourSource, Missing: "nothing",
 	},
 }, peers...)

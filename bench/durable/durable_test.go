@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/godwit-go/godwit/bench/drive"
 )
@@ -41,6 +42,17 @@ func TestAnswersCountOnlyWithAWholeSyncBefore(t *testing.T) {
 	}
 	if _, err := syncedAnswers(traceOf(t, ackCount-1)); err == nil {
 		t.Error("a submission that strace did not see is no error")
+	}
+}
+
+func TestMoreLeftThanNothingIsWorse(t *testing.T) {
+	t.Parallel()
+	before, now := reportOf(1000, 1000), reportOf(1000, 1000)
+	before.Scenarios[0].Name, now.Scenarios[0].Name = "sustained", "sustained"
+	before.Scenarios[0].Runs["godwit-sqlite"][0].Values["pruned_rows"] = 0
+	now.Scenarios[0].Runs["godwit-sqlite"][0].Values["pruned_rows"] = 5
+	if judge(before, now, 0.15) == nil || judge(now, before, 0.15) != nil {
+		t.Error("jobs that pruning left do not count")
 	}
 }
 
@@ -81,22 +93,47 @@ func TestJudgeFindsWhatIsWorse(t *testing.T) {
 	}
 }
 
+func TestGodwitsFailuresAreErrors(t *testing.T) {
+	t.Parallel()
+	of := func(name string) []*report {
+		return []*report{
+			{Scenarios: []scenarioReport{{Name: "bulk", Failures: []failure{{name, 1, "a result is missing"}}}}},
+			{Synced: []synced{{Name: name, Submissions: 20, Synced: 19}}},
+		}
+	}
+	for i, r := range of("godwit-sqlite") {
+		if r.ours() == nil {
+			t.Errorf("failure %d is no error", i)
+		}
+	}
+	for i, r := range of("backlite") {
+		if err := r.ours(); err != nil {
+			t.Errorf("failure %d of a peer: %v", i, err)
+		}
+	}
+}
+
 func TestReportIsReadAsItWasWritten(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	written := reportOf(54321, 50000)
-	if err := written.write(dir); err != nil {
-		t.Fatal(err)
+	older := reportOf(1, 1)
+	written.Made = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	older.Made = written.Made.Add(-time.Hour)
+	for _, r := range []*report{older, written} {
+		if err := r.writeNew(dir); err != nil {
+			t.Fatal(err)
+		}
 	}
 	read, path, err := newestReport(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := read.markdown("base")
-	if text != written.markdown("base") || !strings.HasSuffix(path, ".json") {
+	if text != written.markdown("base") || !strings.HasSuffix(path, "durable-2026-11-28-2.json") {
 		t.Errorf("%s reads otherwise", path)
 	}
-	for _, want := range []string{"| godwit-sqlite, SQLite | 54,321 |", "differ by 9 %", "](base-bulk.svg)"} {
+	for _, want := range []string{"| godwit-sqlite, SQLite | 54,321 |", "differ by 9 % in jobs/s, within a round by up to 9 %", "](base-bulk.svg)"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report does not say %q:\n%s", want, text)
 		}

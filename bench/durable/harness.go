@@ -97,6 +97,9 @@ func (h *harness) inPlace(ctx context.Context, c contender, s scenario, do func(
 	h.made++
 	spec := s.spec
 	spec.Contender, spec.Dir = c.Name, filepath.Join(h.work, fmt.Sprintf("run%d", h.made))
+	if c.Hoards {
+		spec.KeepSeconds = 0 // nobody is to wait for what does not come
+	}
 	if err := os.Mkdir(spec.Dir, 0o755); err != nil {
 		return out, err
 	}
@@ -116,7 +119,11 @@ func (h *harness) inPlace(ctx context.Context, c contender, s scenario, do func(
 			if err != nil {
 				return out, fmt.Errorf("hold a snapshot: %w", err)
 			}
-			defer release()
+			defer func() {
+				if lost := release(); lost != nil && err == nil {
+					err = fmt.Errorf("hold a snapshot: %w", lost)
+				}
+			}()
 		}
 	}
 	return do(spec)

@@ -43,13 +43,13 @@ type options struct {
 func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 5, "how often every contender runs in each scenario")
-	flag.Float64Var(&o.scale, "scale", 1, "the share of the work to do, for a quick look")
+	flag.Float64Var(&o.scale, "scale", 0, "the share of the work to do, for a quick look; 0: all, and with -compare as much as the report did")
 	flag.StringVar(&o.only, "only", "", "contenders to run, by parts of their names, separated by commas")
 	flag.StringVar(&o.scenarios, "scenarios", "", "scenarios to run, by their names, separated by commas")
 	flag.BoolVar(&o.smoke, "smoke", false, "see that all works that needs nothing installed, in seconds; nothing is written")
 	flag.BoolVar(&o.big, "big", false, "also the scenarios of a million jobs")
 	flag.BoolVar(&o.peers, "peers", true, "run the peers too")
-	flag.StringVar(&o.dir, "dir", os.TempDir(), "the folder whose disk is measured")
+	flag.StringVar(&o.dir, "dir", "/var/tmp", "the folder whose disk is measured") // /tmp is in memory on many systems
 	flag.StringVar(&o.out, "out", "results", "the folder for the report")
 	flag.StringVar(&o.render, "render", "", "make report and plots anew from this JSON, and measure nothing")
 	flag.BoolVar(&o.compare, "compare", false, "measure Godwit alone and fail if it is slower than in the newest report in -out")
@@ -67,27 +67,28 @@ func main() {
 
 func run(ctx context.Context, o options) error {
 	switch {
-	case o.rounds < 1 || o.scale <= 0:
-		return fmt.Errorf("-rounds must be at least 1 and -scale above 0, got %d and %v", o.rounds, o.scale)
+	case o.rounds < 1 || o.scale < 0:
+		return fmt.Errorf("-rounds must be at least 1 and -scale not below 0, got %d and %v", o.rounds, o.scale)
 	case o.render != "":
 		r, err := readReport(o.render)
 		if err != nil {
 			return err
 		}
-		return r.write(filepath.Dir(o.render))
+		return r.write(filepath.Dir(o.render), strings.TrimSuffix(filepath.Base(o.render), ".json"))
 	case o.smoke:
-		o.rounds, o.scale = 1, 0
+		o.rounds = 1
 	case o.compare:
 		return compare(ctx, o)
 	}
+	o.scale = cmp.Or(o.scale, 1)
 	r, err := measure(ctx, o)
-	if err != nil || o.smoke {
+	if o.smoke || r == nil {
 		return err
 	}
-	return r.write(o.out)
+	return errors.Join(err, r.writeNew(o.out), r.ours())
 }
 
-// measure runs the plan.
+// measure runs the plan. What was measured before it was interrupted is a report too.
 func measure(ctx context.Context, o options) (*report, error) {
 	work, err := os.MkdirTemp(o.dir, "godwit-bench-")
 	if err != nil {
@@ -96,6 +97,11 @@ func measure(ctx context.Context, o options) (*report, error) {
 	defer func() { _ = os.RemoveAll(work) }() // it is temporary; what is left harms nobody
 	if err := os.Chmod(work, 0o755); err != nil {
 		return nil, err // PostgreSQL's account must reach its folder
+	}
+	if o.profile != "" {
+		if err := os.MkdirAll(o.profile, 0o755); err != nil {
+			return nil, err
+		}
 	}
 	h := &harness{work: work, options: o}
 	if err := h.build(ctx); err != nil {
@@ -121,7 +127,11 @@ func measure(ctx context.Context, o options) (*report, error) {
 		return nil, fmt.Errorf("%s: %s", r.Absent[0].Name, r.Absent[0].Why)
 	}
 	for _, s := range plan {
-		if err := h.scenario(ctx, s, contenders, r); err != nil {
+		if err := h.scenario(ctx, s, contenders, r); err != nil && len(r.Scenarios) > 0 {
+			r.Interrupted = true
+			r.finish(context.WithoutCancel(ctx), h)
+			return r, err
+		} else if err != nil {
 			return nil, err
 		}
 	}

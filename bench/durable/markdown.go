@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/godwit-go/godwit/bench/drive"
 )
 
 // markdown is the report.
@@ -14,7 +17,7 @@ func (r *report) markdown(base string) string {
 	fmt.Fprintf(&b, "# Durable jobs beside the peers, %s\n\n", r.Made.Format(time.DateOnly))
 	fmt.Fprintf(&b, "Made by `go run ./durable %s` in bench/, in %s. The contenders took turns, each measurement in a process of its own. Figures are medians ", r.Command, r.Took)
 	fmt.Fprintf(&b, "of up to %d rounds, with the lowest and the highest in parentheses. A job has about 200 bytes of arguments in JSON; its handler decodes them and answers. ", r.Rounds)
-	fmt.Fprintf(&b, "Every job was counted as it ran, and every result that a contender keeps was read back. [How to read this](../../docs/benchmarks.md).\n\n")
+	fmt.Fprintf(&b, "Every job was counted as it ran, and every result that a contender keeps was read back: the last 1,000 where finished jobs were removed meanwhile. [How to read this](../../docs/benchmarks.md).\n\n")
 	r.head(&b)
 	for _, s := range r.Scenarios {
 		r.section(&b, base, s)
@@ -41,6 +44,9 @@ func (r *report) head(b *strings.Builder) {
 	if r.Scale != 1 {
 		fmt.Fprintf(b, "\n**This is a quick look: it did %g of the work that the titles name.**\n", r.Scale)
 	}
+	if r.Interrupted {
+		fmt.Fprint(b, "\n**It was interrupted: scenarios are missing.**\n")
+	}
 	for _, a := range r.Absent {
 		fmt.Fprintf(b, "\nLeft out: %s, since it did not work here: %s\n", a.Name, a.Why)
 	}
@@ -63,14 +69,53 @@ func (r *report) section(b *strings.Builder, base string, s scenarioReport) {
 		return !slices.ContainsFunc(r.Contenders, func(c contender) bool { return cell(s, c.Name, m) != "" })
 	})
 	r.rows(b, s, metrics)
-	for name, share := range r.control(s, about.metrics[0].key) {
-		fmt.Fprintf(b, "\n%s and its control differ by %.0f %% in %s: a smaller difference means nothing.\n", name, 100*share, about.metrics[0].label)
+	shares := r.control(s, about.metrics[0].key)
+	for _, name := range slices.Sorted(maps.Keys(shares)) {
+		m := about.metrics[0]
+		fmt.Fprintf(b, "\n%s and its control differ by %.0f %% in %s, within a round by up to %.0f %%: a smaller difference means nothing.\n",
+			name, 100*shares[name], m.label, 100*r.widest(s, name, m.key))
+	}
+	for _, c := range r.Contenders {
+		for _, run := range s.Runs[c.Name] {
+			if run.Repeated > 0 {
+				fmt.Fprintf(b, "\n%s ran %d of %d jobs more than once in a round.\n", c.Name, run.Repeated, run.Jobs)
+			}
+		}
 	}
 	for _, f := range s.Failures {
 		fmt.Fprintf(b, "\n%s failed in round %d: %s\n", f.Name, f.Round, f.Why)
 	}
 	if _, ok := r.overTime(s); ok {
-		fmt.Fprintf(b, "\n![p99 over time](%s-%s-over-time.svg)\n", base, s.Name)
+		fmt.Fprintf(b, "\n![p50 and p99 over time](%s-%s-over-time.svg)\n\n", base, s.Name)
+		r.overTimeRows(b, s)
+	}
+}
+
+// overTimeRows tells how the first run of each contender went: some of its twentieths, and the worst.
+func (r *report) overTimeRows(b *strings.Builder, s scenarioReport) {
+	shares := []int{5, 25, 50, 75, 100}
+	fmt.Fprint(b, "From submission to start in the twentieth of the run that ends at the named share of it, p50 / p99 ms:\n\n| |")
+	for _, share := range shares {
+		fmt.Fprintf(b, " %d %% |", share)
+	}
+	fmt.Fprintf(b, " highest p99 | fewest jobs/s |\n| --- |%s\n", strings.Repeat(" ---: |", len(shares)+2))
+	for _, c := range r.Contenders {
+		if len(s.Runs[c.Name]) == 0 || len(s.Runs[c.Name][0].Windows) == 0 {
+			continue
+		}
+		windows := s.Runs[c.Name][0].Windows
+		fmt.Fprintf(b, "| %s, %s |", c.Name, c.Store)
+		for _, share := range shares {
+			w := windows[max(1, len(windows)*share/100)-1]
+			if w.Rate == 0 {
+				fmt.Fprint(b, " none started |")
+				continue
+			}
+			fmt.Fprintf(b, " %s / %s |", number(w.P50, 1), number(w.P99, 1))
+		}
+		worst := slices.MaxFunc(windows, func(a, b drive.Window) int { return cmp.Compare(a.P99, b.P99) })
+		slowest := slices.MinFunc(windows, func(a, b drive.Window) int { return cmp.Compare(a.Rate, b.Rate) })
+		fmt.Fprintf(b, " %s | %s |\n", number(worst.P99, 1), number(slowest.Rate, 0))
 	}
 }
 

@@ -27,7 +27,7 @@ var peers = []contender{
 		Missing: noResults,
 	},
 	{
-		Name: "dbos-sqlite", Store: "SQLite", Program: "peers", Module: "github.com/dbos-inc/dbos-transact-golang", FansIn: true,
+		Name: "dbos-sqlite", Store: "SQLite", Program: "peers", Module: "github.com/dbos-inc/dbos-transact-golang", FansIn: true, Hoards: true,
 		Settings: "a workflow without steps for each job; the queue polls every 10 ms", Quote: dbosQuote, Source: dbosFrom, Missing: "fsync: its SQLite driver sets synchronous=NORMAL; " + dbosMissing,
 	},
 	{
@@ -48,7 +48,9 @@ var peers = []contender{
 	},
 	{
 		Name: "asynq", Store: "Redis", Program: "peers", Server: "redis", Module: "github.com/hibiken/asynq",
-		Settings: "Concurrency 10 as in its README, Retention, otherwise the defaults (an idle server looks every second); Redis with appendonly and appendfsync everysec", Quote: "Concurrency: 10",
+		Settings: "Concurrency 10 as in its README, Retention, otherwise the defaults; Redis with appendonly and appendfsync everysec. An idle server looks once a second, " +
+			"which is its idle latency here: TaskCheckInterval may be set lower, and its documentation warns of the load on Redis then",
+		Quote:  "Concurrency: 10",
 		Source: "https://github.com/hibiken/asynq#quickstart", Missing: redisNote + "; it has no call for many",
 	},
 	{
@@ -57,17 +59,17 @@ var peers = []contender{
 		Source: "https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/", Missing: "nothing; it has no call for many",
 	},
 	{
-		Name: "bullmq", Store: "Redis", Program: "node", Server: "redis", Module: "bullmq",
-		Settings: "addBulk, concurrency 100, removeOnComplete by age where jobs are pruned; Redis with appendonly and appendfsync everysec, noeviction",
+		Name: "bullmq", Store: "Redis", Program: "node", Server: "redis", Module: "bullmq", FansIn: true,
+		Settings: "addBulk, concurrency 100, removeOnComplete by age where jobs are pruned (it removes old ones when others end, so the last stay); Redis with appendonly and appendfsync everysec, noeviction",
 		Quote:    "We recommend enabling AOF (Append Only File) ... Usually, 1 second per write is enough for most applications.",
 		Source:   "https://docs.bullmq.io/guide/going-to-production", Missing: redisNote,
 	},
 	{
 		Name: "river-postgres", Store: "PostgreSQL", Program: "peers", Server: "postgres", Module: "github.com/riverqueue/river",
-		Settings: "as river bench sets it; InsertManyFast; RecordOutput", Quote: riverQuote, Source: riverFrom, Missing: "nothing; the cleaner comes every 30 s",
+		Settings: "as river bench sets it, the pool of pgx at its default size; InsertManyFast; RecordOutput", Quote: riverQuote, Source: riverFrom, Missing: "nothing; the cleaner comes every 30 s",
 	},
 	{
-		Name: "dbos-postgres", Store: "PostgreSQL", Program: "peers", Server: "postgres", Module: "github.com/dbos-inc/dbos-transact-golang", FansIn: true,
+		Name: "dbos-postgres", Store: "PostgreSQL", Program: "peers", Server: "postgres", Module: "github.com/dbos-inc/dbos-transact-golang", FansIn: true, Hoards: true,
 		Settings: "a workflow without steps for each job; the queue polls every 10 ms", Quote: dbosQuote, Source: dbosFrom, Missing: dbosMissing,
 	},
 	{

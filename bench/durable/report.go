@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -16,18 +17,20 @@ import (
 
 // report is all that was found, as the JSON keeps it.
 type report struct {
-	Made       time.Time         `json:"made"`
-	Command    string            `json:"command"` // the flags
-	Rounds     int               `json:"rounds"`
-	Scale      float64           `json:"scale"`
-	Took       string            `json:"took"`
-	Machine    machine           `json:"machine"`
-	LoadAtEnd  float64           `json:"load_at_end"`
-	Versions   map[string]string `json:"versions"`
-	Contenders []contender       `json:"contenders"`
-	Absent     []absence         `json:"absent,omitempty"`
-	Scenarios  []scenarioReport  `json:"scenarios"`
-	Synced     []synced          `json:"synced,omitempty"`
+	Made    time.Time `json:"made"`
+	Command string    `json:"command"` // the flags
+	Rounds  int       `json:"rounds"`
+	Scale   float64   `json:"scale"`
+	Took    string    `json:"took"`
+	// Interrupted says that scenarios are missing which the command asks for.
+	Interrupted bool              `json:"interrupted,omitempty"`
+	Machine     machine           `json:"machine"`
+	LoadAtEnd   float64           `json:"load_at_end"`
+	Versions    map[string]string `json:"versions"`
+	Contenders  []contender       `json:"contenders"`
+	Absent      []absence         `json:"absent,omitempty"`
+	Scenarios   []scenarioReport  `json:"scenarios"`
+	Synced      []synced          `json:"synced,omitempty"`
 }
 
 // absence is a contender that was left out.
@@ -69,6 +72,24 @@ func (r *report) finish(ctx context.Context, h *harness) {
 	r.Versions = h.versions(ctx, r.Contenders)
 }
 
+// ours is an error when Godwit failed a measurement or did not sync: peers may, and the report tells.
+func (r *report) ours() error {
+	var problems []error
+	for _, s := range r.Scenarios {
+		for _, f := range s.Failures {
+			if strings.HasPrefix(f.Name, "godwit") {
+				problems = append(problems, fmt.Errorf("%s failed %s in round %d: %s", f.Name, s.Name, f.Round, f.Why))
+			}
+		}
+	}
+	for _, s := range r.Synced {
+		if strings.HasPrefix(s.Name, "godwit") && s.Why == "" && s.Synced < s.Submissions {
+			problems = append(problems, fmt.Errorf("%s synced before %d of %d answers", s.Name, s.Synced, s.Submissions))
+		}
+	}
+	return errors.Join(problems...)
+}
+
 func readReport(path string) (*report, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -78,12 +99,23 @@ func readReport(path string) (*report, error) {
 	return r, json.Unmarshal(text, r)
 }
 
+// writeNew writes the report beside those that the folder has, under its date: a second one of a day has a number too.
+func (r *report) writeNew(dir string) error {
+	day := "durable-" + r.Made.Format(time.DateOnly)
+	base := day
+	for n := 2; ; n++ {
+		if _, err := os.Stat(filepath.Join(dir, base+".json")); err != nil {
+			return r.write(dir, base)
+		}
+		base = fmt.Sprintf("%s-%d", day, n)
+	}
+}
+
 // write writes the JSON, the report and its plots into a folder.
-func (r *report) write(dir string) error {
+func (r *report) write(dir, base string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	base := "durable-" + r.Made.Format(time.DateOnly)
 	text, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return err
@@ -140,6 +172,21 @@ func (r *report) control(s scenarioReport, key string) map[string]float64 {
 		}
 	}
 	return shares
+}
+
+// widest gives by what share a contender and its A/A control differed most in a figure within one round.
+func (r *report) widest(s scenarioReport, name, key string) (share float64) {
+	for _, c := range r.Contenders {
+		if c.Like != name {
+			continue
+		}
+		for i := range min(len(s.Runs[name]), len(s.Runs[c.Name])) {
+			if a, b := s.Runs[name][i].Values[key], s.Runs[c.Name][i].Values[key]; min(a, b) > 0 {
+				share = max(share, max(a, b)/min(a, b)-1)
+			}
+		}
+	}
+	return share
 }
 
 // cell is a figure of a table: the median, and in parentheses the lowest and the highest.

@@ -165,16 +165,23 @@ func postgresPrograms() (string, error) {
 	return newest, nil
 }
 
-// holdSnapshot keeps a snapshot open on a server, as a long report or a backup does, until it is released.
-func holdSnapshot(ctx context.Context, url string) (release func(), err error) {
+// holdSnapshot keeps a snapshot open on a server, as a long report or a backup does, until it is released. That is an error when it was lost
+// before.
+func holdSnapshot(ctx context.Context, url string) (release func() error, err error) {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
 		return nil, err
 	}
-	release = func() { _ = conn.Close(context.WithoutCancel(ctx)) } // the server ends next
 	if _, err := conn.Exec(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class"); err != nil {
-		release()
-		return nil, err
+		return nil, errors.Join(err, conn.Close(ctx))
 	}
-	return release, nil
+	return func() error {
+		ctx := context.WithoutCancel(ctx)
+		var level string
+		err := conn.QueryRow(ctx, "SHOW transaction_isolation").Scan(&level)
+		if err == nil && level != "repeatable read" {
+			err = errors.New("the snapshot was not held to the end")
+		}
+		return errors.Join(err, conn.Close(ctx))
+	}, nil
 }

@@ -29,13 +29,15 @@ func main() {
 	})
 }
 
-// contender is Godwit. apart submits through a client of its own, which has no handlers, as another process would.
+// contender is Godwit. apart has every job claimed after the commit that made it ready, as are those that another process submits: where
+// the client that submits is the one that works, the claim joins that commit.
 type contender struct {
 	apart bool
 
 	spec      drive.Spec
 	recorder  *drive.Recorder
 	store     godwit.Store
+	other     godwit.Store // through which is submitted when that is another one
 	worker    *godwit.Client
 	submitter *godwit.Client
 	job       *godwit.Task[drive.Args, drive.Result]
@@ -65,12 +67,16 @@ func (c *contender) Open(ctx context.Context, spec drive.Spec, r *drive.Recorder
 	if spec.KeepSeconds > 0 {
 		config.PruneInterval = time.Second
 	}
-	if c.worker, err = godwit.New(c.store, config); err != nil {
+	works := c.store
+	if c.apart && spec.URL == "" {
+		works = watched{c.store, c.store.(godwit.Watcher)}
+	}
+	if c.worker, err = godwit.New(works, config); err != nil {
 		return err
 	}
 	c.submitter = c.worker
 	if c.apart {
-		if c.submitter, err = godwit.New(c.store, godwit.Config{Logger: config.Logger}); err != nil {
+		if err := c.openApart(ctx, config); err != nil {
 			return err
 		}
 	}
@@ -87,6 +93,26 @@ func (c *contender) Open(ctx context.Context, spec drive.Spec, r *drive.Recorder
 		return r.Run(a)
 	})
 	return nil
+}
+
+// watched is a store that tells of commits only when they have happened, so that claims do not join them.
+type watched struct {
+	godwit.Store
+	godwit.Watcher
+}
+
+// openApart makes the client that submits. On PostgreSQL it has a store of its own, as another process has: claims join the submissions of
+// their own store. A file of SQLite has only one.
+func (c *contender) openApart(ctx context.Context, config godwit.Config) (err error) {
+	submits := c.store
+	if c.spec.URL != "" {
+		if c.other, err = open.Store(ctx, c.spec.URL); err != nil {
+			return err
+		}
+		submits = c.other
+	}
+	c.submitter, err = godwit.New(submits, godwit.Config{Logger: config.Logger})
+	return err
 }
 
 func (c *contender) file() string { return filepath.Join(c.spec.Dir, "godwit.db") }
@@ -135,6 +161,11 @@ func (c *contender) Results(ctx context.Context, from, n int) (int, error) {
 func (c *contender) Close(ctx context.Context) error {
 	if err := c.worker.Stop(ctx); err != nil {
 		return err
+	}
+	if c.other != nil {
+		if err := c.other.Close(); err != nil {
+			return err
+		}
 	}
 	return c.store.Close()
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -102,14 +101,8 @@ func (c *contender) Size(ctx context.Context) (rows, bytes int64, err error) {
 	if rows, err = sqlitex.ResultInt64(conn.Prep("SELECT count(*) FROM godwit_jobs")); err != nil {
 		return 0, 0, err
 	}
-	for _, end := range []string{"", "-wal"} {
-		info, err := os.Stat(c.file() + end)
-		if err != nil {
-			return 0, 0, err
-		}
-		bytes += info.Size()
-	}
-	return rows, bytes, nil
+	bytes, err = drive.FilesSize(c.file(), c.file()+"-wal")
+	return rows, bytes, err
 }
 
 func (c *contender) sizePostgres(ctx context.Context) (rows, bytes int64, err error) {

@@ -1,4 +1,6 @@
 // The contenders: open, submit(from, n), start, drain, close, and where there is such a thing results(from, n) and size().
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import pg from "pg";
 import { argsOf, poll, right } from "./work.mjs";
 
@@ -12,12 +14,13 @@ class BullMQ {
     Object.assign(this, { spec, recorder });
   }
   async open() {
-    const { Queue, Worker } = await import("bullmq");
+    const { Queue, QueueEvents, WaitingChildrenError, Worker } = await import("bullmq");
     const url = new URL(this.spec.url);
     const connection = { host: url.hostname, port: Number(url.port), maxRetriesPerRequest: null };
     this.queue = new Queue(queueName, { connection });
     const keep = this.spec.keep_seconds > 0 ? { removeOnComplete: { age: this.spec.keep_seconds } } : {};
-    const handler = async (job) => this.recorder.run(job.data);
+    const handler = async (job, token) => (job.name === "parent" ? this.parent(job, token) : this.recorder.run(job.data));
+    Object.assign(this, { QueueEvents, WaitingChildrenError, connection });
     this.worker = new Worker(queueName, handler, { connection, concurrency: 100, autorun: false, ...keep });
     this.worker.on("error", (err) => console.error(err));
     await this.worker.waitUntilReady();
@@ -29,6 +32,28 @@ class BullMQ {
   async start() {
     this.worker.run();
   }
+  // parent starts children, waits for them, and sums up, as BullMQ's guide has it: it is run again when they have ended.
+  async parent(job, token) {
+    const n = job.data.children;
+    if (!job.data.started) {
+      const opts = { parent: { id: job.id, queue: job.queueQualifiedName } };
+      for (let from = 0; from < n; from += this.spec.batch) {
+        const part = argsFrom(from, Math.min(this.spec.batch, n - from));
+        await this.queue.addBulk(part.map((data) => ({ name: "job", data, opts: { ...opts, jobId: `job-${data.seq}` } })));
+      }
+      await job.updateData({ ...job.data, started: true });
+      if (await job.moveToWaitingChildren(token)) throw new this.WaitingChildrenError();
+    }
+    return Object.values(await job.getChildrenValues()).reduce((sum, result) => sum + result.seq, 0);
+  }
+  async fanIn(n) {
+    const events = new this.QueueEvents(queueName, { connection: this.connection });
+    await events.waitUntilReady();
+    const job = await this.queue.add("parent", { children: n });
+    const sum = await job.waitUntilFinished(events);
+    await events.close();
+    if (sum !== (n * (n - 1)) / 2) throw new Error(`the parent summed up ${sum}, want ${(n * (n - 1)) / 2}`);
+  }
   async drain() {
     await poll(2, async () => (await this.queue.getJobCountByTypes("waiting", "active", "delayed", "prioritized")) === 0);
   }
@@ -39,6 +64,12 @@ class BullMQ {
       if (right(job?.returnvalue, seq)) found++;
     }
     return found;
+  }
+  // The bytes are those of Redis's append-only log.
+  async size() {
+    const rows = await this.queue.getJobCountByTypes("waiting", "active", "delayed", "prioritized", "completed", "failed");
+    const dir = join(this.spec.dir, "appendonlydir");
+    return { rows, bytes: readdirSync(dir).reduce((sum, name) => sum + statSync(join(dir, name)).size, 0) };
   }
   async close() {
     await this.worker.close();

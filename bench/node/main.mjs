@@ -5,9 +5,10 @@ import { contenders } from "./contenders.mjs";
 import { pause, poll, text } from "./work.mjs";
 
 const spec = JSON.parse(process.argv[2]);
-const warmUp = 5;
+const idleWarmUp = 5;
+const idleSamples = 30; // at least
 const windowCount = 20;
-const sustainedSample = 100;
+const sustainedSample = 1000;
 
 const now = () => Number(process.hrtime.bigint()) / 1e6; // ms
 
@@ -49,17 +50,17 @@ const quantile = (all, q) => {
 // treeTime is the processor time of a process with its children, in microseconds.
 function treeTime(pid) {
   if (!pid) return 0;
-  let stat;
+  let total = 0;
   try {
-    stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(") ") + 2).split(" ");
+    total = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) * 10_000;
+    for (const task of readdirSync(`/proc/${pid}/task`)) {
+      const children = readFileSync(`/proc/${pid}/task/${task}/children`, "utf8");
+      for (const child of children.split(" ").filter(Boolean)) total += treeTime(Number(child));
+    }
   } catch {
-    return 0; // it has just ended; its parent counts it from now on
-  }
-  const fields = stat.slice(stat.lastIndexOf(") ") + 2).split(" ");
-  let total = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) * 10_000;
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
-    const children = readFileSync(`/proc/${pid}/task/${task}/children`, "utf8");
-    for (const child of children.split(" ").filter(Boolean)) total += treeTime(Number(child));
+    // it has just ended; its parent counts it from now on
   }
   return total;
 }
@@ -181,19 +182,19 @@ const scenarios = {
     out.values.start_p99_ms = quantile(all, 0.99);
     await size("end");
     if (spec.keep_seconds === 0) return;
-    const patience = now() + 15_000;
+    const patience = now() + 10_000 * spec.keep_seconds;
     await poll(500, async () => (await size("pruned")) === 0 || now() > patience);
   },
   async idle() {
     await contender.start();
     const end = now() + spec.seconds * 1000;
     let n = 0;
-    for (; n < spec.jobs && (n <= warmUp || now() < end); n++) {
+    for (; n < spec.jobs && (n < idleWarmUp + idleSamples || now() < end); n++) {
       await submit(n, 1);
       await finish(n + 1);
       await pause(5);
     }
-    const all = latencies(warmUp, n - warmUp);
+    const all = latencies(idleWarmUp, n - idleWarmUp);
     Object.assign(out.values, { p50_ms: quantile(all, 0.5), p99_ms: quantile(all, 0.99), max_ms: quantile(all, 1), samples: all.length });
     await verify(0, n);
   },
@@ -206,6 +207,16 @@ const scenarios = {
     await contender.start();
     await finish(n);
     await verify(0, n);
+  },
+  async fanin() {
+    await contender.start();
+    const meter = new Meter();
+    await contender.fanIn(spec.jobs);
+    const wall = now() - meter.clock;
+    meter.stop(out.values, "children", spec.jobs);
+    out.values.seconds = wall / 1000;
+    out.jobs = recorder.ran;
+    if (out.jobs !== spec.jobs) throw new Error(`${out.jobs} of ${spec.jobs} children ran`);
   },
   async acked() {
     const none = openSync("/dev/null", "w");

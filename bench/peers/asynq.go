@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -93,13 +94,14 @@ func (q *asynqQueue) Results(_ context.Context, from, n int) (int, error) {
 	return right, nil
 }
 
-// Size counts the tasks that are kept; how large Redis's file is tells little, as it is an append-only log.
+// Size counts the tasks that are kept. The bytes are those of Redis's append-only log.
 func (q *asynqQueue) Size(context.Context) (rows, bytes int64, err error) {
 	info, err := q.inspector.GetQueueInfo(asynqDefault)
 	if err != nil {
 		return 0, 0, err
 	}
-	return int64(info.Size + info.Completed), info.MemoryUsage, nil
+	bytes, err = drive.FilesSize(filepath.Join(q.spec.Dir, "appendonlydir", "*"), filepath.Join(q.spec.Dir, "*.aof")) // as Redis 7, and as those before it
+	return int64(info.Size), bytes, err                                                                               // the completed are among them
 }
 
 func (q *asynqQueue) Close(context.Context) error {

@@ -29,6 +29,7 @@ func (backliteTask) Config() backlite.QueueConfig {
 
 // backliteQueue is backlite, set as its README does but for the workers and the one connection.
 type backliteQueue struct {
+	file    string
 	db      *sql.DB
 	client  *backlite.Client
 	started bool
@@ -36,7 +37,8 @@ type backliteQueue struct {
 
 func (q *backliteQueue) Open(_ context.Context, spec drive.Spec, r *drive.Recorder) (err error) {
 	backliteKeep = spec.Keep()
-	if q.db, err = openSQLite(filepath.Join(spec.Dir, "backlite.db")); err != nil {
+	q.file = filepath.Join(spec.Dir, "backlite.db")
+	if q.db, err = openSQLite(q.file); err != nil {
 		return err
 	}
 	q.db.SetMaxOpenConns(1) // several only wait for each other's locks
@@ -83,8 +85,11 @@ func (q *backliteQueue) Drain(ctx context.Context) error {
 func (q *backliteQueue) Results(context.Context, int, int) (int, error) { return -1, nil }
 
 func (q *backliteQueue) Size(ctx context.Context) (rows, bytes int64, err error) {
-	err = q.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM backlite_tasks) + (SELECT count(*) FROM backlite_tasks_completed),
-		(SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())`).Scan(&rows, &bytes)
+	const sql = "SELECT (SELECT count(*) FROM backlite_tasks) + (SELECT count(*) FROM backlite_tasks_completed)"
+	if err = q.db.QueryRowContext(ctx, sql).Scan(&rows); err != nil {
+		return 0, 0, err
+	}
+	bytes, err = drive.FilesSize(q.file, q.file+"-wal")
 	return rows, bytes, err
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -118,6 +120,23 @@ func (q *beanstalkQueue) Drain(ctx context.Context) error {
 		stats, err := q.asks.Stats()
 		return stats["current-jobs-ready"] == "0" && stats["current-jobs-reserved"] == "0", err
 	})
+}
+
+// Size: a job that is done is deleted.
+func (q *beanstalkQueue) Size(context.Context) (rows, bytes int64, err error) {
+	stats, err := q.asks.Stats()
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, name := range []string{"current-jobs-ready", "current-jobs-reserved"} {
+		n, err := strconv.ParseInt(stats[name], 10, 64)
+		if err != nil {
+			return 0, 0, err
+		}
+		rows += n
+	}
+	bytes, err = drive.FilesSize(filepath.Join(q.spec.Dir, "binlog.*"))
+	return rows, bytes, err
 }
 
 // Results: beanstalkd keeps none.

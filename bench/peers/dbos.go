@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,13 +24,15 @@ const (
 
 // dbosQueue is DBOS Transact: a workflow without steps for each job, on a queue.
 type dbosQueue struct {
-	ctx dbos.Context
+	spec drive.Spec
+	ctx  dbos.Context
 }
 
 func (q *dbosQueue) Open(ctx context.Context, spec drive.Spec, r *drive.Recorder) (err error) {
+	q.spec = spec
 	url := spec.URL
 	if url == "" {
-		url = "sqlite:" + filepath.Join(spec.Dir, "dbos.db")
+		url = "sqlite:" + q.file()
 	}
 	q.ctx, err = dbos.NewContext(ctx, dbos.Config{AppName: "bench", DatabaseURL: url, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -40,6 +43,26 @@ func (q *dbosQueue) Open(ctx context.Context, spec drive.Spec, r *drive.Recorder
 	dbos.RegisterWorkflow(q.ctx, q.fanOut, dbos.WithWorkflowName("bench-parent"))
 	_, err = dbos.RegisterQueue(q.ctx, dbosQueueName, dbos.WithQueueBasePollingInterval(dbosPoll))
 	return err
+}
+
+func (q *dbosQueue) file() string { return filepath.Join(q.spec.Dir, "dbos.db") }
+
+// Size counts all workflows: DBOS removes none by itself.
+func (q *dbosQueue) Size(ctx context.Context) (rows, bytes int64, err error) {
+	driver, source, query := "pgx", q.spec.URL, "SELECT count(*), pg_database_size(current_database()) FROM dbos.workflow_status"
+	if source == "" {
+		driver, source, query = "sqlite", "file:"+q.file()+"?mode=ro", "SELECT count(*), 0 FROM workflow_status"
+	}
+	db, err := sql.Open(driver, source)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { _ = db.Close() }() // it only read
+	if err := db.QueryRowContext(ctx, query).Scan(&rows, &bytes); err != nil || driver == "pgx" {
+		return rows, bytes, err
+	}
+	bytes, err = drive.FilesSize(q.file(), q.file()+"-wal")
+	return rows, bytes, err
 }
 
 // Submit: DBOS has no call for many.

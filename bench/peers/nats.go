@@ -130,7 +130,8 @@ func (q *natsQueue) Size(ctx context.Context) (rows, bytes int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	return int64(info.State.Msgs), int64(info.State.Bytes), nil
+	bytes, err = drive.FilesSize(filepath.Join(q.spec.Dir, "nats", "jetstream", "*", "streams", "*", "msgs", "*"))
+	return int64(info.State.Msgs), bytes, err
 }
 
 func (q *natsQueue) Close(context.Context) error {

@@ -27,6 +27,8 @@ const (
 	riverPoll     = 20 * time.Millisecond
 )
 
+const riverFile = "river.db"
+
 type riverArgs struct{ drive.Args }
 
 func (riverArgs) Kind() string { return "bench" }
@@ -50,6 +52,7 @@ type riverQueue[Tx any] struct {
 	right   string // counts the right results of the jobs from $1 to below $2
 	size    string
 
+	file    string // where it is on SQLite
 	client  *river.Client[Tx]
 	db      *sql.DB
 	release func()
@@ -58,7 +61,7 @@ type riverQueue[Tx any] struct {
 func newRiverSQLite() drive.Contender {
 	return &riverQueue[*sql.Tx]{
 		connect: func(_ context.Context, spec drive.Spec) (riverdriver.Driver[*sql.Tx], *sql.DB, func(), error) {
-			db, err := openSQLite(filepath.Join(spec.Dir, "river.db"))
+			db, err := openSQLite(filepath.Join(spec.Dir, riverFile))
 			if err != nil {
 				return nil, nil, nil, err
 			}
@@ -67,7 +70,7 @@ func newRiverSQLite() drive.Contender {
 		},
 		right: `SELECT count(*) FROM river_job WHERE state = 'completed' AND json_extract(args, '$.seq') >= $1 AND json_extract(args, '$.seq') < $2
 			AND json_extract(metadata, '$.output.seq') = json_extract(args, '$.seq') AND json_extract(metadata, '$.output.length') = length(json_extract(args, '$.text'))`,
-		size: "SELECT count(*), (SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()) FROM river_job",
+		size: "SELECT count(*), 0 FROM river_job",
 	}
 }
 
@@ -98,6 +101,9 @@ func (q *riverQueue[Tx]) Open(ctx context.Context, spec drive.Spec, r *drive.Rec
 		return err
 	}
 	q.db, q.release = db, release
+	if spec.URL == "" {
+		q.file = filepath.Join(spec.Dir, riverFile)
+	}
 	migrator, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
@@ -146,7 +152,10 @@ func (q *riverQueue[Tx]) Results(ctx context.Context, from, n int) (right int, e
 }
 
 func (q *riverQueue[Tx]) Size(ctx context.Context) (rows, bytes int64, err error) {
-	err = q.db.QueryRowContext(ctx, q.size).Scan(&rows, &bytes)
+	if err = q.db.QueryRowContext(ctx, q.size).Scan(&rows, &bytes); err != nil || q.file == "" {
+		return rows, bytes, err
+	}
+	bytes, err = drive.FilesSize(q.file, q.file+"-wal")
 	return rows, bytes, err
 }
 
