@@ -100,6 +100,7 @@ bench: ## durable jobs beside their peers: two hours, and installs what they nee
 
 .PHONY: bench-smoke
 bench-smoke: ## see that the benchmark works, with all that needs nothing installed, in seconds
+	cd bench/peers && $(GO) vet ./...
 	cd bench && $(GO) vet ./... && $(GO) test ./... && $(GO) run ./durable -smoke $(BENCH_FLAGS)
 
 .PHONY: bench-compare

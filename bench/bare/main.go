@@ -64,7 +64,7 @@ type contender struct {
 	stop    context.CancelFunc
 	stopped atomic.Bool
 	group   sync.WaitGroup
-	fault atomic.Pointer[error]
+	fault   atomic.Pointer[error]
 
 	mu   sync.Mutex
 	past []expiry // guarded by mu

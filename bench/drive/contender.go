@@ -29,6 +29,17 @@ type Sizer interface {
 	Size(ctx context.Context) (rows, bytes int64, err error)
 }
 
+// Claimer tells how long its claims took: the calls that bring jobs from the store to the worker, those that brought none left out.
+type Claimer interface {
+	Claims() []Claim
+}
+
+// Claim is one of them.
+type Claim struct {
+	Begin time.Time
+	Took  time.Duration
+}
+
 // FanInner runs one job that starts n others, awaits them all, and sums up their results.
 type FanInner interface {
 	FanIn(ctx context.Context, n int) error

@@ -173,6 +173,7 @@ func sustained(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.out.Windows = b.r.windows(begin, n, windowCount)
+	b.claims(begin)
 	all := b.r.latencies(0, n)
 	b.out.Values["start_p50_ms"], b.out.Values["start_p99_ms"] = quantile(all, 0.5), quantile(all, 0.99)
 	if err := b.size(ctx, "end"); err != nil {
@@ -182,6 +183,30 @@ func sustained(ctx context.Context, b *bench) error {
 		return nil
 	}
 	return b.pruned(ctx)
+}
+
+// claims notes how long claims took, over all and over time.
+func (b *bench) claims(begin int64) {
+	c, ok := b.c.(Claimer)
+	if !ok {
+		return
+	}
+	var all []float64
+	windows := make([][]float64, len(b.out.Windows))
+	width := b.out.Windows[0].Second
+	for _, claim := range c.Claims() {
+		took := float64(claim.Took) / 1e6
+		all = append(all, took)
+		at := claim.Begin.Sub(b.r.begin).Seconds() - float64(begin)/1e9
+		slot := min(len(windows)-1, max(0, int(at/width)))
+		windows[slot] = append(windows[slot], took)
+	}
+	b.out.Values["claims"] = float64(len(all))
+	b.out.Values["claim_p50_ms"], b.out.Values["claim_p99_ms"] = quantile(all, 0.5), quantile(all, 0.99)
+	for i, took := range windows {
+		w := &b.out.Windows[i]
+		w.ClaimP50, w.ClaimP99 = quantile(took, 0.5), quantile(took, 0.99)
+	}
 }
 
 // waitBacklog holds a submitter back while too many jobs are unfinished.

@@ -61,6 +61,9 @@ type Window struct {
 	Rate   float64 `json:"rate"`   // jobs started in a second
 	P50    float64 `json:"p50_ms"` // from the call that submits to the start of the handler
 	P99    float64 `json:"p99_ms"`
+
+	ClaimP50 float64 `json:"claim_p50_ms,omitempty"` // of the claims that began in it, where the contender tells them
+	ClaimP99 float64 `json:"claim_p99_ms,omitempty"`
 }
 
 // Main is the whole of a child that knows the contenders.

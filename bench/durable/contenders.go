@@ -5,7 +5,7 @@ type contender struct {
 	Name    string `json:"name"`
 	Store   string `json:"store"`            // on what it keeps jobs
 	Like    string `json:"like,omitempty"`   // of which it is the A/A control
-	Program string `json:"-"`                // the child that knows it: godwit, peers, node
+	Program string `json:"-"`                // the child that knows it: godwit, bare, peers, node
 	Server  string `json:"-"`                // what it needs
 	Module  string `json:"module,omitempty"` // whose version counts
 	Apart   bool   `json:"-"`                // its jobs are claimed after the commit that made them ready: for latency only
@@ -18,12 +18,20 @@ type contender struct {
 	Missing  string `json:"missing"`          // what of Godwit's promise it does not keep
 }
 
-// bare reports whether it needs nothing installed.
-func (c contender) bare() bool { return c.Server == "" && c.Program != "node" && !c.Apart }
+// smokes reports whether the smoke test runs it: what needs nothing installed, and what needs a PostgreSQL if there is one, but the peers.
+func (c contender) smokes() bool {
+	if c.Server == "postgres" && c.Program != "peers" {
+		_, err := postgresPrograms()
+		return err == nil && c.Program != "node" && !c.Apart && c.Like == ""
+	}
+	return c.Server == "" && c.Program != "node" && !c.Apart
+}
 
 const (
 	ourSettings  = "synchronous=FULL, WAL; Concurrency 1000; otherwise the defaults"
 	ourPostgres  = "synchronous_commit=on; Concurrency 1000; otherwise the defaults"
+	bareSettings = "no library: the fewest rows that carry a job, written by hand for this benchmark with Godwit's driver, settings and merging of calls, numbered from 1 by one process; it shows what the storage alone takes"
+	bareMissing  = "every promise but the result and the sync: no retries, leases, fences, times, keys, events, ids"
 	ourSource    = "https://pkg.go.dev/github.com/godwit-go/godwit"
 	godwitModule = "github.com/godwit-go/godwit"
 )
@@ -52,5 +60,11 @@ var contenders = append([]contender{
 	{
 		Name: "godwit-postgres-apart", Store: "PostgreSQL", Program: "godwit", Server: "postgres", Module: godwitModule, Apart: true,
 		Settings: ourPostgres + "; a client with a store of its own submits, as another process does", Source: ourSource, Missing: "nothing",
+	},
+	{
+		Name: "bare-sqlite", Store: "SQLite", Program: "bare", Module: "zombiezen.com/go/sqlite", Settings: bareSettings, Missing: bareMissing,
+	},
+	{
+		Name: "bare-postgres", Store: "PostgreSQL", Program: "bare", Server: "postgres", Module: "github.com/jackc/pgx/v5", Settings: bareSettings, Missing: bareMissing,
 	},
 }, peers...)

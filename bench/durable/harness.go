@@ -29,7 +29,7 @@ type harness struct {
 // build compiles the children. That peers cannot be had is no reason to stop.
 func (h *harness) build(ctx context.Context) error {
 	h.broken = map[string]error{}
-	for program, dir := range map[string]string{"godwit": ".", "peers": "peers"} {
+	for program, dir := range map[string]string{"godwit": ".", "bare": ".", "peers": "peers"} {
 		if program == "peers" && (!h.options.peers || h.options.compare) {
 			continue
 		}
@@ -39,7 +39,7 @@ func (h *harness) build(ctx context.Context) error {
 			h.broken[program] = fmt.Errorf("build: %w: %s", err, lastLine(output))
 		}
 	}
-	return h.broken["godwit"]
+	return errors.Join(h.broken["godwit"], h.broken["bare"])
 }
 
 func packageOf(program string) string {

@@ -24,7 +24,8 @@ type machine struct {
 	FileSystem string  `json:"file_system"`
 	FsyncP50   float64 `json:"fsync_p50_ms"`
 	FsyncP99   float64 `json:"fsync_p99_ms"`
-	Load       float64 `json:"load"` // when it began
+	RestedP50  float64 `json:"rested_fsync_p50_ms,omitempty"` // after a rest of 5 ms
+	Load       float64 `json:"load"`                          // when it began
 }
 
 // loadMax is the load above which a machine is not quiet.
@@ -53,7 +54,8 @@ func machineOf(ctx context.Context, dir string) machine {
 		kilobytes, _ := strconv.ParseFloat(fields[1], 64)
 		m.MemoryGB = kilobytes / 1e6
 	}
-	m.FsyncP50, m.FsyncP99 = fsyncLatency(dir)
+	m.FsyncP50, m.FsyncP99 = fsyncLatency(dir, 0)
+	m.RestedP50, _ = fsyncLatency(dir, 5*time.Millisecond)
 	return m
 }
 
@@ -74,8 +76,8 @@ func loadNow() float64 {
 	return load
 }
 
-// fsyncLatency appends 4 KiB and syncs, over and over: the price of every promise that follows.
-func fsyncLatency(dir string) (p50, p99 float64) {
+// fsyncLatency appends 4 KiB and syncs, over and over, with a rest between: the price of every promise that follows.
+func fsyncLatency(dir string, rest time.Duration) (p50, p99 float64) {
 	file, err := os.Create(filepath.Join(dir, "fsync"))
 	if err != nil {
 		return 0, 0
@@ -83,6 +85,7 @@ func fsyncLatency(dir string) (p50, p99 float64) {
 	defer func() { _, _ = file.Close(), os.Remove(file.Name()) }() // it is thrown away
 	took := make([]float64, 0, 200)
 	for range cap(took) {
+		time.Sleep(rest)
 		begin := time.Now()
 		if _, err := file.Write(make([]byte, 4096)); err != nil {
 			return 0, 0

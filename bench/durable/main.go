@@ -46,8 +46,8 @@ func main() {
 	flag.Float64Var(&o.scale, "scale", 0, "the share of the work to do, for a quick look; 0: all, and with -compare as much as the report did")
 	flag.StringVar(&o.only, "only", "", "contenders to run, by parts of their names, separated by commas")
 	flag.StringVar(&o.scenarios, "scenarios", "", "scenarios to run, by their names, separated by commas")
-	flag.BoolVar(&o.smoke, "smoke", false, "see that all works that needs nothing installed, in seconds; nothing is written")
-	flag.BoolVar(&o.big, "big", false, "also the scenarios of a million jobs")
+	flag.BoolVar(&o.smoke, "smoke", false, "see that all works that needs nothing installed, or a PostgreSQL that is, in seconds; nothing is written")
+	flag.BoolVar(&o.big, "big", true, "also the scenarios of a million jobs")
 	flag.BoolVar(&o.peers, "peers", true, "run the peers too")
 	flag.StringVar(&o.dir, "dir", "/var/tmp", "the folder whose disk is measured") // /tmp is in memory on many systems
 	flag.StringVar(&o.out, "out", "results", "the folder for the report")
@@ -146,7 +146,7 @@ func measure(ctx context.Context, o options) (*report, error) {
 func (h *harness) chosen() ([]contender, error) {
 	o := h.options
 	all := slices.DeleteFunc(slices.Clone(contenders), func(c contender) bool {
-		return (o.smoke && !c.bare()) || ((!o.peers || o.compare) && c.Program != "godwit") || !named(o.only, c.Name)
+		return (o.smoke && !c.smokes()) || (o.compare && c.Program != "godwit") || (!o.peers && c.Program != "godwit" && c.Program != "bare") || !named(o.only, c.Name)
 	})
 	if len(all) == 0 {
 		return nil, fmt.Errorf("-only %s names no contender", o.only)

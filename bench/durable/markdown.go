@@ -31,7 +31,7 @@ func (r *report) markdown(base string) string {
 func (r *report) head(b *strings.Builder) {
 	m := r.Machine
 	fmt.Fprintf(b, "- %d processors, %s, %.0f GB; %s, %s\n", m.Processors, m.Model, m.MemoryGB, m.OS, m.Kernel)
-	fmt.Fprintf(b, "- the measured folder: %s; appending 4 KiB and fsync p50 %.2f ms, p99 %.2f ms\n", m.FileSystem, m.FsyncP50, m.FsyncP99)
+	fmt.Fprintf(b, "- the measured folder: %s; appending 4 KiB and fsync p50 %.2f ms, p99 %.2f ms; after a rest of 5 ms, as in idle latency, p50 %.2f ms\n", m.FileSystem, m.FsyncP50, m.FsyncP99, m.RestedP50)
 	fmt.Fprintf(b, "- the load was %.2f when it began and %.2f at the end (the benchmark is part of the latter)\n", m.Load, r.LoadAtEnd)
 	var versions []string
 	for _, name := range slices.Sorted(maps.Keys(r.Versions)) {
@@ -89,6 +89,26 @@ func (r *report) section(b *strings.Builder, base string, s scenarioReport) {
 		fmt.Fprintf(b, "\n![p50 and p99 over time](%s-%s-over-time.svg)\n\n", base, s.Name)
 		r.overTimeRows(b, s)
 	}
+	if s.Name == "million-held" {
+		r.heldRatios(b, s)
+	}
+}
+
+// heldRatios tells what a held snapshot costs each contender.
+func (r *report) heldRatios(b *strings.Builder, held scenarioReport) {
+	i := slices.IndexFunc(r.Scenarios, func(s scenarioReport) bool { return s.Name == "million" })
+	if i < 0 {
+		return
+	}
+	for _, c := range r.Contenders {
+		for _, m := range []metric{{"jobs_per_s", "jobs/s", false, 0}, {"claim_p99_ms", "claim p99 ms", true, 2}, {"start_p99_ms", "start p99 ms", true, 1}} {
+			without, _, _, ok := r.Scenarios[i].spread(c.Name, m.key)
+			with, _, _, both := held.spread(c.Name, m.key)
+			if ok && both && without > 0 {
+				fmt.Fprintf(b, "\n%s, %s: %s with the snapshot, %s without, %.2f times as much.\n", c.Name, m.label, number(with, m.decimal), number(without, m.decimal), with/without)
+			}
+		}
+	}
 }
 
 // overTimeRows tells how the first run of each contender went: some of its twentieths, and the worst.
@@ -116,6 +136,35 @@ func (r *report) overTimeRows(b *strings.Builder, s scenarioReport) {
 		worst := slices.MaxFunc(windows, func(a, b drive.Window) int { return cmp.Compare(a.P99, b.P99) })
 		slowest := slices.MinFunc(windows, func(a, b drive.Window) int { return cmp.Compare(a.Rate, b.Rate) })
 		fmt.Fprintf(b, " %s | %s |\n", number(worst.P99, 1), number(slowest.Rate, 0))
+	}
+	r.claimRows(b, s, shares)
+}
+
+// claimRows tells how long claims took in the same parts of the run, of those who tell them.
+func (r *report) claimRows(b *strings.Builder, s scenarioReport, shares []int) {
+	tells := func(c contender) bool { return len(s.Runs[c.Name]) > 0 && s.Runs[c.Name][0].Values["claims"] > 0 }
+	if !slices.ContainsFunc(r.Contenders, tells) {
+		return
+	}
+	fmt.Fprint(b, "\nThe calls that claimed, p50 / p99 ms, in the same parts of the run:\n\n| |")
+	for _, share := range shares {
+		fmt.Fprintf(b, " %d %% |", share)
+	}
+	fmt.Fprintf(b, " highest p99 |\n| --- |%s\n", strings.Repeat(" ---: |", len(shares)+1))
+	for _, c := range r.Contenders {
+		if !tells(c) {
+			continue
+		}
+		windows, worst := s.Runs[c.Name][0].Windows, 0.0
+		fmt.Fprintf(b, "| %s, %s |", c.Name, c.Store)
+		for _, w := range windows {
+			worst = max(worst, w.ClaimP99)
+		}
+		for _, share := range shares {
+			w := windows[max(1, len(windows)*share/100)-1]
+			fmt.Fprintf(b, " %s / %s |", number(w.ClaimP50, 2), number(w.ClaimP99, 2))
+		}
+		fmt.Fprintf(b, " %s |\n", number(worst, 2))
 	}
 }
 

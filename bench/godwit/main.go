@@ -37,6 +37,7 @@ type contender struct {
 	spec      drive.Spec
 	recorder  *drive.Recorder
 	store     godwit.Store
+	clock     *clock
 	other     godwit.Store // through which is submitted when that is another one
 	worker    *godwit.Client
 	submitter *godwit.Client
@@ -67,9 +68,10 @@ func (c *contender) Open(ctx context.Context, spec drive.Spec, r *drive.Recorder
 	if spec.KeepSeconds > 0 {
 		config.PruneInterval = time.Second
 	}
-	works := c.store
-	if c.apart && spec.URL == "" {
-		works = watched{c.store, c.store.(godwit.Watcher)}
+	c.clock = &clock{Store: c.store}
+	works, err := c.clock.workedOn(c.apart)
+	if err != nil {
+		return err
 	}
 	if c.worker, err = godwit.New(works, config); err != nil {
 		return err
@@ -93,12 +95,6 @@ func (c *contender) Open(ctx context.Context, spec drive.Spec, r *drive.Recorder
 		return r.Run(a)
 	})
 	return nil
-}
-
-// watched is a store that tells of commits only when they have happened, so that claims do not join them.
-type watched struct {
-	godwit.Store
-	godwit.Watcher
 }
 
 // openApart makes the client that submits. On PostgreSQL it has a store of its own, as another process has: claims join the submissions of
