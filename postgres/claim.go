@@ -68,7 +68,7 @@ const claimHead = `WITH ` + claimable + `, head AS MATERIALIZED (
 	ORDER BY h.rank, h.run_at, h.id LIMIT $4
 )`
 
-// claimResumed is claimHead for a claim that goes on where others have stopped. Unless there is as much as it looks for, nothing is
+// claimResumed is claimHead for a claim that goes on where others have stopped. Unless there is as much as it has to find, nothing is
 // taken: another claim then looks from the beginning.
 const claimResumed = `WITH ` + claimable + `, spans AS MATERIALIZED (
 	SELECT l.id AS lane, coalesce(s.low, -32768)::smallint AS low, coalesce(s.high, 32767)::smallint AS high,
@@ -82,7 +82,7 @@ const claimResumed = `WITH ` + claimable + `, spans AS MATERIALIZED (
 		ORDER BY p.rank, p.run_at, p.id LIMIT $4) h
 	ORDER BY h.rank, h.run_at, h.id LIMIT $4
 ), head AS MATERIALIZED (
-	SELECT ahead.* FROM ahead WHERE (SELECT count(*) FROM ahead) >= $4
+	SELECT ahead.* FROM ahead WHERE (SELECT count(*) FROM ahead) >= $11
 )`
 
 // claimGate waits for those who have locked the first jobs for change, by a lock that does not hinder other claims.
@@ -121,7 +121,8 @@ const claimBegin = `
 
 const claimRead = `)::integer AS yes
 )
-SELECT 1 / (SELECT quiet.yes FROM quiet), s.lease_until, (SELECT count(*) FROM head), p.id, p.lane, p.run_at, p.deadline, p.run, p.attempt,
+SELECT 1 / (SELECT quiet.yes FROM quiet), s.lease_until, (SELECT count(*) FROM head),
+	` + readyWalked + ` - (SELECT count(*) FROM l) * $4, p.id, p.lane, p.run_at, p.deadline, p.run, p.attempt,
 	p.crashes, p.releases, p.retries, j.priority, j.max_attempts, j.max_crashes, j.timeout, j.keep_succeeded, j.keep_failed, j.created_at,
 	j.extra, j.encoding, j.args, a.code, a.message, a.stack, r.at, r.done, r.total, r.message
 FROM godwit.sessions s LEFT JOIN claimed p ON true
@@ -130,6 +131,10 @@ LEFT JOIN LATERAL (SELECT a.code, a.message, a.stack FROM godwit.attempts a
 	WHERE p.records > 0 AND a.job = p.id AND a.code IS NOT NULL ORDER BY a.seq DESC LIMIT 1) a ON true
 LEFT JOIN LATERAL (SELECT r.at, r.done, r.total, r.message FROM godwit.reports r WHERE p.reported AND r.job = p.id LIMIT 1) r ON true
 WHERE s.id = $1`
+
+// readyWalked is how many entries of the index of ready jobs were walked over in this session of the server, dead ones among them, since its
+// statistics were handed on, which does not happen amid a transaction.
+const readyWalked = `pg_stat_get_xact_tuples_returned('godwit.places_ready'::regclass)`
 
 // claiming is one look for jobs.
 type claiming struct {
@@ -140,6 +145,8 @@ type claiming struct {
 	jobs       []godwit.Job // without what their lanes say
 	lanes      []int32      // of the jobs
 	heads      int64        // ready jobs that were looked at
+	walked     int64        // what readyWalked says before the look
+	dead       int64        // what it says after it, without the entries of those that were looked at
 	passing    bool         // over what is locked
 	row        claimRow
 }
@@ -149,7 +156,9 @@ type claiming struct {
 func (c *claiming) statements(s *Store, look *claimLook, gate, wait bool) []stmt {
 	list := []stmt{
 		do("SELECT pg_advisory_xact_lock_shared($1), "+byIndex, s.claimsKey),
-		do("SELECT 1 FROM godwit.sessions WHERE id = $1 FOR KEY SHARE", uuid(c.request.Session)),
+		ask("SELECT "+readyWalked+" FROM godwit.sessions WHERE id = $1 FOR KEY SHARE", func(r scanner) error {
+			return r.Scan(&c.walked)
+		}, uuid(c.request.Session)),
 	}
 	limit := max(c.request.Limit, 0)
 	args := []any{uuid(c.request.Session), c.request.Queue, c.now, limit + claimSlack, limit}
@@ -166,7 +175,11 @@ func (c *claiming) statements(s *Store, look *claimLook, gate, wait bool) []stmt
 		sql = claimHead + claimGate + claimTaken + claimAfterGate + claimLock + "SKIP LOCKED" + claimEnd
 	case !look.whole:
 		sql = claimResumed + claimTaken + claimLock + "SKIP LOCKED" + claimEnd
-		args = append(args, look.spans.lanes, look.spans.from, look.spans.to, look.spans.runAts, look.spans.ids)
+		least := limit + claimSlack
+		if look.few {
+			least = 1
+		}
+		args = append(args, look.spans.lanes, look.spans.from, look.spans.to, look.spans.runAts, look.spans.ids, least)
 	}
 	return append(list, ask(sql, c.scan, args...))
 }
@@ -182,7 +195,7 @@ func (s *Store) claim(ctx context.Context, conn *pgxpool.Conn, r godwit.ClaimReq
 		look := s.cursors.start(r.Queue, whole)
 		c := &claiming{request: r, now: s.clock.now(), passing: (gate || wait) && s.locked.has(r.Queue)}
 		err := s.atOnce(ctx, conn, c.statements(s, look, gate, wait)...)
-		s.cursors.stop(look, c.took(err), err == nil && c.heads >= int64(r.Limit)+claimSlack)
+		s.cursors.stop(look, c.took(err), c.dead-c.walked, err == nil && c.heads >= int64(r.Limit)+claimSlack)
 		switch {
 		case sqlState(err) == "22012":
 			gate = true
@@ -269,7 +282,7 @@ func (c *claiming) into() []any {
 	w := &c.row
 	if w.dest == nil {
 		w.dest = []any{
-			&w.one, &c.leaseUntil, &c.heads,
+			&w.one, &c.leaseUntil, &c.heads, &c.dead,
 			idInto{&w.id},
 			&w.lane, &w.runAt, &w.deadline, &w.run, &w.attempt, &w.crashes, &w.releases, &w.retries,
 			&w.priority, &w.maxAttempts, &w.maxCrashes, &w.timeout, &w.keepSucceeded, &w.keepFailed, &w.createdAt, &w.extra, &w.encoding, &w.args,

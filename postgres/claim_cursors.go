@@ -15,12 +15,16 @@ import (
 // Jobs that are claimed leave dead entries in the index of ready ones, and as long as anybody holds a snapshot of the time before they
 // stay there: a claim that begins at the beginning walks over all of them. So amid a backlog a claim goes on where those before it have
 // stopped, in each lane and rank. What this store makes ready below, it knows of; what others do is found by a look from the
-// beginning. There is one as often as may take a twentieth of the time, and whenever little is left.
+// beginning. There is one as often as may take a twentieth of the time, and whenever little is left; where many entries are dead, only
+// when nothing is.
 const (
 	recallShare = 20               // so many times as long as a look from the beginning takes passes before the next
 	recallMax   = 10 * time.Second // and at most
 	cursorsMax  = 64               // of a queue; the lanes and ranks of others are looked at as a whole
 )
+
+// deadMany is how many dead entries of an index a look from the beginning walks over in a millisecond or so.
+const deadMany = 5000
 
 // nextRecall gives when the next look from the beginning is due, after one that has just ended.
 func nextRecall(took time.Duration) time.Time {
@@ -57,6 +61,7 @@ type cursor struct {
 	backlog bool           // the last claim saw as much as it looked at
 	recall  time.Time      // when a look from the beginning is due
 	slow    bool           // the last look from the beginning took longer than joinSlow
+	dead    bool           // the last look from the beginning walked over many dead entries
 	looks   map[*claimLook]bool
 }
 
@@ -64,6 +69,7 @@ type cursor struct {
 type claimLook struct {
 	queue string
 	whole bool // from the beginning
+	few   bool // it takes what there is, be that less than it looks for
 	began time.Time
 	spans spans
 	fell  map[file]point // the lowest that became ready while it was under way
@@ -102,7 +108,8 @@ func (c *cursors) start(queue string, whole bool) *claimLook {
 	defer c.mu.Unlock()
 	q := c.queueLocked(queue)
 	l := &claimLook{queue: queue, began: time.Now()}
-	l.whole = whole || !q.backlog || len(q.at) == 0 || !l.began.Before(q.recall)
+	l.whole = whole || !q.backlog && !q.dead || len(q.at) == 0 || !l.began.Before(q.recall)
+	l.few = q.dead
 	if !l.whole {
 		l.spans = q.spans()
 	}
@@ -131,9 +138,9 @@ func (q *cursor) spans() spans {
 	return s
 }
 
-// stop takes up how far a claim got: the last that it took in each lane and rank, and whether it saw as much as it looked at. One that
-// failed took nothing, and the next looks from the beginning.
-func (c *cursors) stop(l *claimLook, took map[file]point, full bool) {
+// stop takes up how far a claim got: the last that it took in each lane and rank, how many dead entries it walked over at least, and
+// whether it saw as much as it looked at. One that failed took nothing, and the next looks from the beginning.
+func (c *cursors) stop(l *claimLook, took map[file]point, dead int64, full bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	q := c.queueLocked(l.queue)
@@ -141,7 +148,7 @@ func (c *cursors) stop(l *claimLook, took map[file]point, full bool) {
 	q.backlog = full
 	if l.whole {
 		lasted := time.Since(l.began)
-		q.recall, q.slow = nextRecall(lasted), lasted > joinSlow
+		q.recall, q.slow, q.dead = nextRecall(lasted), lasted > joinSlow, dead >= deadMany
 	}
 	for f, p := range took {
 		if fell, ok := l.fell[f]; ok && fell.compare(p) < 0 {

@@ -33,7 +33,7 @@ func (b *bundle) lookAgainIn(d time.Duration) {
 func (b *bundle) resumed(limit int) []godwit.Token {
 	b.Helper()
 	look := b.store.cursors.start("queue", false)
-	b.store.cursors.stop(look, nil, true)
+	b.store.cursors.stop(look, nil, 0, true)
 	if look.whole {
 		b.Fatal("the claim begins at the beginning")
 	}
@@ -114,6 +114,80 @@ func TestWhatOtherProcessesMakeReadyBelowIsFound(t *testing.T) {
 	}
 }
 
+// manyDead leaves the store as a look from the beginning does that has walked over many dead entries.
+func (b *bundle) manyDead() {
+	b.Helper()
+	look := b.store.cursors.start("queue", true)
+	b.store.cursors.stop(look, nil, deadMany, false)
+	b.lookAgainIn(time.Hour)
+}
+
+func TestWhereManyEntriesAreDeadAClaimTakesTheLittleThatIsAhead(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	other := b.open(Config{URL: b.url})
+	b.submit(newJob())
+	b.submit(newJob())
+	first := b.claim(b.store, 2)[0]
+	b.manyDead()
+	if _, err := other.Settle(t.Context(), []godwit.Settlement{{Token: first, Outcome: godwit.OutcomeRelease}}); err != nil {
+		t.Fatal(err)
+	}
+	ahead := b.submit(newJob())
+	for _, want := range []godwit.ID{ahead, first.Job} { // nothing is ahead any more when the other one is found
+		if got := b.claim(b.store, 1)[0].Job; got != want {
+			t.Errorf("claimed %s, want %s", got, want)
+		}
+	}
+	b.manyDead()
+	b.lookAgainIn(0)
+	b.submit(newJob())
+	b.claim(b.store, 1)
+	b.lookAgainIn(time.Hour)
+	if !b.store.cursors.start("queue", false).whole {
+		t.Error("a look from the beginning met no dead entries, and the next does not begin there though there is no backlog")
+	}
+}
+
+func TestAClaimCountsTheDeadEntriesThatASnapshotKeeps(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	holder, err := connect(t, b.url).BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := holder.Exec(t.Context(), "SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
+	for range deadMany/1000 + 1 {
+		jobs := make([]godwit.NewJob, 1000)
+		for i := range jobs {
+			jobs[i] = newJob()
+		}
+		if _, err := b.store.Submit(t.Context(), jobs); err != nil {
+			t.Fatal(err)
+		}
+		b.claim(b.store, len(jobs))
+	}
+	look := func(dead bool) {
+		t.Helper()
+		b.lookAgainIn(0)
+		b.submit(newJob())
+		b.claim(b.store, 1)
+		if got := b.store.cursors.queues["queue"].dead; got != dead {
+			t.Errorf("the claim found that many entries are dead: %v, want %v", got, dead)
+		}
+	}
+	look(true)
+	if err := holder.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := connect(t, b.url).Exec(t.Context(), "VACUUM godwit.places"); err != nil {
+		t.Fatal(err)
+	}
+	look(false)
+}
+
 func TestOnlyQueuesThatAreClaimedFromHaveCursors(t *testing.T) {
 	t.Parallel()
 	c := newCursors()
@@ -129,7 +203,7 @@ func TestCursorsAreBounded(t *testing.T) {
 	c := newCursors()
 	for lane := range int32(3 * cursorsMax) {
 		look := c.start("queue", true)
-		c.stop(look, map[file]point{{lane, 0}: {runAt: 1}}, true)
+		c.stop(look, map[file]point{{lane, 0}: {runAt: 1}}, 1, true)
 	}
 	if n := len(c.queues["queue"].at); n != cursorsMax {
 		t.Errorf("%d cursors of one queue, want %d", n, cursorsMax)
@@ -143,11 +217,11 @@ func TestACursorStaysBelowWhatBecameReadyDuringTheLook(t *testing.T) {
 		t.Run(fmt.Sprintf("whole=%v", whole), func(t *testing.T) {
 			t.Parallel()
 			c := newCursors()
-			c.stop(c.start("queue", true), map[file]point{here: {runAt: 10}}, true)
+			c.stop(c.start("queue", true), map[file]point{here: {runAt: 10}}, 1, true)
 			c.queues["queue"].recall = time.Now().Add(time.Hour)
 			look := c.start("queue", whole)
 			c.fall([]*job{{kind: ready, runAt: 15, lane: &lane{id: 1, queue: "queue"}}})
-			c.stop(look, map[file]point{here: {runAt: 20}}, true)
+			c.stop(look, map[file]point{here: {runAt: 20}}, 1, true)
 			if got := c.queues["queue"].at[here].runAt; got != 15 {
 				t.Errorf("the next claim goes on at %d, want 15: that was ready when this one had passed it", got)
 			}

@@ -83,10 +83,11 @@ func (s *Store) joinedBy(made []*job) *joined {
 // that is not known, and there is no answer to be told any more.
 func (j *joined) claim(ctx context.Context, conn *pgxpool.Conn, submission []stmt) (events []godwit.Event, err error) {
 	s, c := j.store, j.claiming
-	look := s.cursors.start(c.request.Queue, true)
+	look := s.cursors.start(c.request.Queue, false)
+	look.few = true // the jobs of the submission are ahead
 	list := append([]stmt{do(joinBriefly)}, c.statements(s, look, false, false)...)
 	err = s.atOnce(ctx, conn, slices.Insert(list, len(list)-1, submission...)...)
-	s.cursors.stop(look, c.took(err), err == nil && c.heads >= int64(c.request.Limit)+claimSlack)
+	s.cursors.stop(look, c.took(err), c.dead-c.walked, err == nil && c.heads >= int64(c.request.Limit)+claimSlack)
 	if err != nil {
 		j.err = toError(err)
 		j.answer()

@@ -84,13 +84,13 @@ func TestNoClaimJoinsWhereLooksAreSlow(t *testing.T) {
 	j := b.join(b.store, b.session, 1)
 	look := b.store.cursors.start("queue", true)
 	look.began = look.began.Add(-2 * joinSlow)
-	b.store.cursors.stop(look, nil, false)
+	b.store.cursors.stop(look, nil, 0, false)
 	b.submit(newJob())
 	if len(j.asked) > 0 {
 		t.Errorf("it was asked for claims of %v", j.asked)
 	}
 	look = b.store.cursors.start("queue", true)
-	b.store.cursors.stop(look, nil, false)
+	b.store.cursors.stop(look, nil, 0, false)
 	b.submit(newJob())
 	if len(j.asked) != 1 {
 		t.Errorf("after a look that was quick it was asked for %d claims", len(j.asked))

@@ -22,7 +22,7 @@ func (s *Store) Prune(ctx context.Context, limit int) (godwit.PruneAnswer, error
 // pruneBare looks at what is over, from two points on, the earliest first, and removes the succeeded jobs that nothing hangs on, most of
 // them, and the ids that are to be forgotten. Whatever somebody else has changed since the snapshot lets the call begin anew, so no row is
 // locked before it is removed. It answers with the jobs that it has removed, then with those that are over besides, and at last with the
-// last id that it has forgotten and how many there were.
+// last id that it has forgotten and how many there were, and how many entries of the indexes it walked over.
 const pruneBare = `WITH list AS MATERIALIZED (
 	SELECT f.id, f.ctid AS tid, f.keep_until AS until, f.state = 5 AND f.records = 0 AND NOT f.reported AS bare
 		FROM godwit.finished f WHERE f.keep_until <= $2 AND (f.keep_until, f.id) > ($5::bigint, $6::uuid) ORDER BY f.keep_until, f.id LIMIT $1
@@ -43,12 +43,18 @@ const pruneBare = `WITH list AS MATERIALIZED (
 )
 SELECT 1, g.id, g.until, g.lane, g.run FROM gone g
 UNION ALL SELECT 2, l.id, l.until, 0, 0 FROM list l WHERE l.id NOT IN (SELECT g.id FROM gone g)
-UNION ALL (SELECT 3, o.id, o.until, 0, count(*) OVER () FROM forgotten o ORDER BY o.until DESC, o.id DESC LIMIT 1)`
+UNION ALL (SELECT 3, o.id, o.until, 0, count(*) OVER () FROM forgotten o ORDER BY o.until DESC, o.id DESC LIMIT 1)
+UNION ALL SELECT 4, '00000000-0000-0000-0000-000000000000', 0, 0, ` + overWalked
+
+// overWalked is readyWalked for the indexes of what is over.
+const overWalked = `pg_stat_get_xact_tuples_returned('godwit.finished_over'::regclass) + pg_stat_get_xact_tuples_returned('godwit.pruned_over'::regclass)`
 
 // pruning is one look at what is over.
 type pruning struct {
 	list      []*job // kind pruned: it was removed; none: it is over besides
 	forgotten int
+	before    int64 // what overWalked says before the look
+	walked    int64 // and after it
 	jobs, ids overReach
 }
 
@@ -59,6 +65,10 @@ func (p *pruning) scan(r scanner) error {
 		return err
 	}
 	at := overPoint{j.keepUntil, j.id}
+	if what == 4 {
+		p.walked = j.run
+		return nil
+	}
 	if what == 3 {
 		p.forgotten, p.ids.to = int(j.run), at
 		return nil
@@ -77,11 +87,12 @@ func (p *pruning) scan(r scanner) error {
 func (u *unit) lookForOver(fromJob, fromID overPoint, whole bool, jobs, ids int) (*pruning, error) {
 	p := &pruning{jobs: overReach{to: overStart}, ids: overReach{to: overStart}}
 	began := time.Now()
-	err := u.l.run(u.ctx, do("SELECT "+byIndex), ask(pruneBare, p.scan, jobs, u.now, int64(godwit.ExpiredMin), ids,
-		fromJob.until, pgtype.UUID{Bytes: fromJob.id, Valid: true}, fromID.until, pgtype.UUID{Bytes: fromID.id, Valid: true}))
+	err := u.l.run(u.ctx, do("SELECT "+byIndex),
+		ask("SELECT "+overWalked, func(r scanner) error { return r.Scan(&p.before) }), ask(pruneBare, p.scan, jobs, u.now, int64(godwit.ExpiredMin), ids,
+			fromJob.until, pgtype.UUID{Bytes: fromJob.id, Valid: true}, fromID.until, pgtype.UUID{Bytes: fromID.id, Valid: true}))
 	p.jobs.left, p.ids.left = len(p.list) >= jobs, p.forgotten >= ids
 	if whole {
-		u.store.overs.looked(time.Since(began))
+		u.store.overs.looked(time.Since(began), p.walked-p.before-int64(len(p.list)+p.forgotten))
 	}
 	u.commits = append(u.commits, func() { u.store.overs.reached(p, whole, u.now) })
 	return p, err
@@ -92,7 +103,7 @@ func (u *unit) lookForOver(fromJob, fromID overPoint, whole bool, jobs, ids int)
 func (u *unit) findOver(limit int) (list []*job, forgotten int, err error) {
 	fromJob, fromID, whole := u.store.overs.start()
 	p, err := u.lookForOver(fromJob, fromID, whole, limit, limit)
-	if err != nil || whole || p.jobs.left {
+	if err != nil || whole || p.jobs.left || u.store.overs.suffices() {
 		return p.list, p.forgotten, err
 	}
 	gone := slices.DeleteFunc(p.list, func(j *job) bool { return j.kind == none }) // what is over besides is found again

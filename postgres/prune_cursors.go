@@ -14,8 +14,9 @@ import (
 //
 // What comes to be over later lies above: a job is kept until its end at least, an id for an hour more, and no point is remembered
 // beyond the time of the call. Below can lie only what ended before and was committed afterwards, with hardly any retention, and what is
-// there again since another server has taken over. Looks from the beginning find that: whenever fewer jobs are found than were
-// asked for, so that no prune says that it came to the end while one is left; and now and then, as often as may take a twentieth of the time.
+// there again since another server has taken over. Looks from the beginning find that: now and then, as often as may take a twentieth of the
+// time; and, unless many entries are dead, whenever fewer jobs are found than were asked for, so that no prune says that it came to the end
+// while one is left.
 
 // overPoint is one in the order in which jobs, or ids, are over.
 type overPoint struct {
@@ -35,6 +36,7 @@ type overCursors struct {
 	mu        sync.Mutex
 	jobs, ids overPoint // guarded by mu
 	recall    time.Time // guarded by mu; when a look from the beginning is due
+	dead      bool      // guarded by mu; the last one walked over many dead entries
 }
 
 func newOverCursors() *overCursors { return &overCursors{jobs: overStart, ids: overStart} }
@@ -49,11 +51,18 @@ func (c *overCursors) start() (jobs, ids overPoint, whole bool) {
 	return c.jobs, c.ids, false
 }
 
-// looked takes up how long a look from the beginning took.
-func (c *overCursors) looked(took time.Duration) {
+// looked takes up how long a look from the beginning took, and how many dead entries it walked over.
+func (c *overCursors) looked(took time.Duration, dead int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.recall = nextRecall(took)
+	c.recall, c.dead = nextRecall(took), dead >= deadMany
+}
+
+// suffices reports whether a prune that found little from the points on may leave it at that.
+func (c *overCursors) suffices() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dead
 }
 
 // reached takes up how far a look at an instant got, once it is committed.

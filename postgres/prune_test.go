@@ -93,13 +93,29 @@ func TestAPruneLooksFromTheBeginningNowAndThen(t *testing.T) {
 	clock.move(time.Hour)
 	b.prune(2, godwit.PruneAnswer{Pruned: 2, More: true})
 	b.lowered(ids[5])
-	b.store.overs.looked(0) // so one is due
+	b.store.overs.looked(0, 0) // so one is due
 	b.prune(1, godwit.PruneAnswer{Pruned: 1, More: true})
 	if !b.expired(ids[5]) {
 		t.Error("the prune did not begin at the beginning")
 	}
 	b.unrecalled()
 	b.prune(3, godwit.PruneAnswer{Pruned: 3, More: true})
+}
+
+func TestWhereManyEntriesAreDeadAPruneLeavesItAtTheLittleThatIsAhead(t *testing.T) {
+	t.Parallel()
+	b, clock := timed(t)
+	ids := b.ends(b.store, time.Minute, 4)
+	clock.move(time.Hour)
+	b.prune(2, godwit.PruneAnswer{Pruned: 2, More: true})
+	b.lowered(ids[3])
+	b.store.overs.looked(time.Hour, deadMany)
+	b.prune(5, godwit.PruneAnswer{Pruned: 1})
+	if b.expired(ids[3]) {
+		t.Error("the prune began at the beginning")
+	}
+	b.store.overs.looked(0, 0)
+	b.prune(5, godwit.PruneAnswer{Pruned: 1})
 }
 
 // What ends at the instant of a prune, by an id that is smaller than that of the last job pruned, is pruned in its turn.

@@ -173,6 +173,7 @@ func (h *harness) scenario(ctx context.Context, s scenario, contenders []contend
 			begin := time.Now()
 			outcome, err := h.run(ctx, c, s)
 			if ctx.Err() != nil {
+				r.Scenarios = append(r.Scenarios, found)
 				return ctx.Err()
 			}
 			fmt.Fprintf(os.Stderr, "%-16s round %d  %-24s %6.1fs  %s\n", s.name, round+1, c.Name, time.Since(begin).Seconds(), s.brief(outcome, err))

@@ -112,10 +112,10 @@ func bigPlan() []scenario {
 			spec: drive.Spec{Scenario: "fanin", Jobs: 10_000, Batch: 1000}, big: true,
 			metrics: []metric{{"children_per_s", "children/s", false, 0}, {"seconds", "seconds", true, 2}, {"children_cpu_us", "own µs/child", true, 1}},
 		},
-		{name: "million", title: "A million jobs, over time", takes: together, note: held, spec: million, metrics: overTime, big: true, rounds: 3, timeout: 2 * time.Hour},
+		{name: "million", title: "A million jobs, over time", takes: together, note: held, spec: million, metrics: overTime, big: true, rounds: 3, timeout: 20 * time.Minute},
 		{
 			name: "million-held", title: "A million jobs over time, a snapshot held throughout (PostgreSQL)", takes: postgres, note: held,
-			spec: million, metrics: overTime, big: true, rounds: 3, timeout: 2 * time.Hour, held: true,
+			spec: million, metrics: overTime, big: true, rounds: 3, timeout: 20 * time.Minute, held: true,
 		},
 		{
 			name: "startup", title: "Start-up with a million ready jobs", takes: ours, big: true, rounds: 3, timeout: time.Hour,

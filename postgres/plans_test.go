@@ -1,0 +1,55 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// planOf gives the plan of a statement of the hot path, as a connection keeps it.
+func (b *bundle) planOf(sql string, types string, nulls int) string {
+	b.Helper()
+	tx, err := connect(b.T, b.url).Begin(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(b.Context())) }() // it is only looked at
+	args := strings.TrimSuffix(strings.Repeat("NULL, ", nulls), ", ")
+	for _, one := range []string{"SELECT " + byIndex, "PREPARE hot (" + types + ") AS " + sql} {
+		if _, err := tx.Exec(b.Context(), one); err != nil {
+			b.Fatal(err)
+		}
+	}
+	rows, err := tx.Query(b.Context(), "EXPLAIN EXECUTE hot ("+args+")", pgx.QueryExecModeSimpleProtocol)
+	if err != nil {
+		b.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		b.Fatal(err)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// TestASettlementFindsEachRunByItsID plans a settlement when the server believes that hardly anything runs: an index without a condition
+// must not look cheap then, for thousands may.
+func TestASettlementFindsEachRunByItsID(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for range 3 {
+		b.submit(newJob())
+	}
+	b.claim(b.store, 1)
+	conn := connect(t, b.url)
+	for _, sql := range []string{"VACUUM ANALYZE godwit.places", "VACUUM ANALYZE godwit.finished"} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plan := b.planOf(settleSuccesses, "uuid[], bigint[], uuid[], text[], bytea[], bigint", 6)
+	if !strings.Contains(plan, "using places_pkey on places p") || strings.Contains(plan, "places_session") {
+		t.Errorf("the plan of a settlement is\n%s", plan)
+	}
+}
