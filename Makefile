@@ -94,7 +94,7 @@ microbench: ## the Go benchmarks that match BENCH
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
 
 .PHONY: bench
-bench: ## durable jobs beside their peers: two hours, and installs what they need (docs/benchmarks.md)
+bench: ## durable jobs beside their peers: a night, and installs what they need (docs/benchmarks.md)
 	sh bench/install.sh
 	cd bench && $(GO) run ./durable $(BENCH_FLAGS)
 

@@ -41,8 +41,8 @@ func (m machine) warnings() (found []string) {
 	return found
 }
 
-func machineOf(ctx context.Context, dir string) machine {
-	m := machine{OS: osName(), Processors: runtime.NumCPU(), Load: loadNow()}
+func machineOf(ctx context.Context, dir string, load float64) machine {
+	m := machine{OS: osName(), Processors: runtime.NumCPU(), Load: load}
 	m.Kernel = output(ctx, "uname", "-sr")
 	m.FileSystem = output(ctx, "stat", "-f", "-c", "%T", dir)
 	info, _ := os.ReadFile("/proc/cpuinfo")

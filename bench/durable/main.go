@@ -103,6 +103,7 @@ func measure(ctx context.Context, o options) (*report, error) {
 			return nil, err
 		}
 	}
+	load := loadNow() // before the compiler adds to it
 	h := &harness{work: work, options: o}
 	if err := h.build(ctx); err != nil {
 		return nil, err
@@ -115,7 +116,7 @@ func measure(ctx context.Context, o options) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &report{Made: time.Now().UTC(), Command: strings.Join(os.Args[1:], " "), Rounds: o.rounds, Scale: o.scale, Machine: machineOf(ctx, work)}
+	r := &report{Made: time.Now().UTC(), Command: strings.Join(os.Args[1:], " "), Rounds: o.rounds, Scale: o.scale, Machine: machineOf(ctx, work, load)}
 	for _, warning := range r.Machine.warnings() {
 		fmt.Fprintln(os.Stderr, "durable: warning:", warning)
 	}
