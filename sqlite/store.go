@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -250,10 +251,10 @@ func (s *Store) committed() {
 	}
 	clear(s.commits)
 	s.commits = s.commits[:0]
-	for _, events := range s.events {
-		s.watchers.tell(events)
+	if len(s.events) > 0 {
+		s.watchers.tell(slices.Concat(s.events...)) // of a commit at once, as Watch says
+		s.events = nil
 	}
-	s.events = nil
 }
 
 // probe writes a row to see whether the disk takes it again.

@@ -20,11 +20,14 @@ type contender struct {
 
 // smokes reports whether the smoke test runs it: what needs nothing installed, and what needs a PostgreSQL if there is one, but the peers.
 func (c contender) smokes() bool {
-	if c.Server == "postgres" && c.Program != "peers" {
-		_, err := postgresPrograms()
-		return err == nil && c.Program != "node" && !c.Apart && c.Like == ""
+	if c.Program == "node" || c.Apart {
+		return false
 	}
-	return c.Server == "" && c.Program != "node" && !c.Apart
+	if c.Server == "postgres" && c.Program != "peers" && c.Like == "" {
+		_, err := postgresPrograms()
+		return err == nil
+	}
+	return c.Server == ""
 }
 
 const (
