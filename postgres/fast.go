@@ -82,7 +82,7 @@ func together[Q any](ctx context.Context, s *Store, calls []*fast[Q], do fastDo[
 	err := s.persist(ctx, s.conns, func(ctx context.Context, conn *pgxpool.Conn) error {
 		var err error
 		events, then, err = do(ctx, conn, items)
-		if meets(err) || sqlState(err) == divisionByZero {
+		if meets(err) || sqlState(err) == divisionByZero || sqlState(err) == lockNotAvailable {
 			err = errUnusual
 		}
 		return err

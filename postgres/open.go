@@ -58,6 +58,10 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	}
 	s.submits = newFastLane(s, s.submitPlain)
 	s.settles = newFastLane(s, s.settleSucceeded)
+	s.keyed = newUnitLane(s, (*unit).loadSubmissions, (*unit).submit)
+	s.parks = newUnitLane(s, (*unit).loadParks, (*unit).park)
+	s.resumes = newUnitLane(s, (*unit).loadTokens, (*unit).resume)
+	s.outcomes = unitLane[godwit.ID, godwit.OutcomeAnswer]{newFastLane(s, s.outcomesTogether)}
 	s.background, s.stop = context.WithCancel(context.Background())
 	go s.teller.run(s.background)
 	go s.keepTime(s.background)

@@ -21,6 +21,11 @@ type reader struct {
 
 // read runs op in a snapshot. The end of ctx interrupts it; a read whose connection is lost is done anew.
 func read[T any](ctx context.Context, s *Store, op func(r *reader) (T, error)) (T, error) {
+	return readOn(ctx, s, func(ctx context.Context, conn *pgxpool.Conn) (T, error) { return snapshot(ctx, s, conn, op) })
+}
+
+// readOn is read for an op that sees to its own transaction.
+func readOn[T any](ctx context.Context, s *Store, op func(ctx context.Context, conn *pgxpool.Conn) (T, error)) (T, error) {
 	var nothing T
 	if err := ctx.Err(); err != nil {
 		return nothing, err
@@ -34,7 +39,7 @@ func read[T any](ctx context.Context, s *Store, op func(r *reader) (T, error)) (
 		work, stop := until(ctx, work)
 		defer stop()
 		var err error
-		answer, err = snapshot(work, s, conn, op)
+		answer, err = op(work, conn)
 		return err
 	})
 	if err != nil {
@@ -146,46 +151,6 @@ func (s *Store) Get(ctx context.Context, ids []godwit.ID) ([]godwit.JobAnswer, e
 		views, err := r.show(there)
 		for i := range views {
 			answers[at[i]].Job = views[i]
-		}
-		return answers, err
-	})
-}
-
-// Outcomes reads the state of jobs and how final ones ended.
-func (s *Store) Outcomes(ctx context.Context, ids []godwit.ID) ([]godwit.OutcomeAnswer, error) {
-	if err := checkBatch(len(ids)); err != nil {
-		return nil, err
-	}
-	const sql = "SELECT id, state, code, message, stack, encoding, result FROM godwit.finished WHERE id = ANY($1)" +
-		" UNION ALL SELECT id, place, NULL, NULL, NULL, '', NULL FROM godwit.places WHERE id = ANY($1)" +
-		" UNION ALL SELECT id, 8, NULL, NULL, NULL, '', NULL FROM godwit.pruned WHERE id = ANY($1)"
-	return read(ctx, s, func(r *reader) ([]godwit.OutcomeAnswer, error) {
-		known := make(map[godwit.ID]godwit.OutcomeAnswer, len(ids))
-		err := r.l.run(r.ctx, ask(sql, func(row scanner) error {
-			var id godwit.ID
-			var at kind
-			var f failureInto
-			var a godwit.OutcomeAnswer
-			dest := append([]any{idInto{&id}, (*int16)(&at)}, f.dest()...)
-			err := row.Scan(append(dest, &a.Result.Encoding, &a.Result.Data)...)
-			a.State, a.Failure, a.Result = at.state(), f.failure(), emptyIsNil(a.Result)
-			if at == pruned {
-				a = godwit.OutcomeAnswer{Code: godwit.CodeExpired}
-			}
-			known[id] = a
-			return err
-		}, uuids(ids)))
-		answers := make([]godwit.OutcomeAnswer, len(ids))
-		for i, id := range ids {
-			a, ok := known[id]
-			if !ok {
-				a.Code = godwit.CodeNotFound
-			}
-			if a.Failure != nil {
-				f := *a.Failure
-				a.Failure = &f
-			}
-			answers[i] = a
 		}
 		return answers, err
 	})

@@ -40,6 +40,14 @@ func (u *unit) settleAll(items []godwit.Settlement) ([]godwit.SettleAnswer, erro
 	return each(items, u.settle)
 }
 
+// one makes the answers of a call of one item.
+func one[A any](answer A, err error) ([]A, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []A{answer}, nil
+}
+
 // each runs an operation item by item.
 func each[Q any](items []Q, op func(item *Q) (godwit.SettleAnswer, error)) ([]godwit.SettleAnswer, error) {
 	answers := make([]godwit.SettleAnswer, len(items))

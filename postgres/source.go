@@ -80,7 +80,7 @@ func (f *found) statements(ids []godwit.ID) []stmt {
 		lock = " ORDER BY f.id FOR KEY SHARE"
 	case lockOthers:
 		list = append(list, places(selectPlaces+" AND p.place <> 2 ORDER BY p.id FOR UPDATE", true),
-			ask(selectPlaces+" AND p.place = 2", func(r scanner) error {
+			ask(selectPlaces+" AND p.place + 0 = 2", func(r scanner) error {
 				j := &job{}
 				if err := j.scanPlace(r); err != nil {
 					return err

@@ -40,6 +40,11 @@ type Store struct {
 
 	submits *fastLane[godwit.NewJob]
 	settles *fastLane[godwit.Settlement]
+	keyed   unitLane[godwit.NewJob, godwit.SubmitAnswer]
+	parks   unitLane[godwit.ParkRequest, godwit.SettleAnswer]
+	resumes unitLane[godwit.Token, godwit.SettleAnswer]
+
+	outcomes unitLane[godwit.ID, godwit.OutcomeAnswer]
 
 	watchers watchers
 
@@ -76,6 +81,10 @@ func (s *Store) Close() error {
 	s.closed = true
 	s.submits.group.Close()
 	s.settles.group.Close()
+	s.keyed.group.Close()
+	s.parks.group.Close()
+	s.resumes.group.Close()
+	s.outcomes.group.Close()
 	s.stop()
 	<-s.ended
 	<-s.teller.over
@@ -119,16 +128,14 @@ func writeOn[T any](ctx context.Context, s *Store, pool *pgxpool.Pool, level pgx
 	alone := false
 	err := s.call(ctx, pool, func(ctx context.Context, conn *pgxpool.Conn) error {
 		var err error
-		answer, done, err = transact(ctx, s, conn, level, alone, op)
+		answer, done, err = transact(ctx, s, conn, s.begin(level), alone, op)
 		alone = alone || errors.Is(err, errAlone)
 		return err
 	})
 	if err != nil {
 		return nothing, err
 	}
-	for _, do := range done.commits {
-		do()
-	}
+	done.committed()
 	s.tell(done.events)
 	return answer, nil
 }

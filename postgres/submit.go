@@ -13,10 +13,18 @@ func (s *Store) Submit(ctx context.Context, jobs []godwit.NewJob) ([]godwit.Subm
 	if err := checkBatch(len(jobs)); err != nil {
 		return nil, err
 	}
-	if plain(jobs) && s.makeLanes(ctx, jobs) == nil { // what hinders it is met again below
+	switch {
+	case plain(jobs):
+		if s.makeLanes(ctx, jobs) != nil {
+			break // what hinders it is met again below
+		}
 		now := s.clock.now()
 		if done, err := s.submits.call(ctx, s, jobs); done || err != nil {
 			return created(jobs, now, err)
+		}
+	case len(jobs) == 1:
+		if answer, made, err := s.keyed.ask(ctx, s, jobs[0]); made || err != nil {
+			return one(answer, err)
 		}
 	}
 	return write(ctx, s, func(u *unit) ([]godwit.SubmitAnswer, error) { return u.submitAll(jobs) })

@@ -58,12 +58,12 @@ func pause(ctx context.Context, attempt int, conflict bool) error {
 	}
 }
 
-// transact runs one operation in a transaction of its own.
-func transact[T any](ctx context.Context, s *Store, conn *pgxpool.Conn, level pgx.TxIsoLevel, exclusive bool,
+// transact runs one operation in a transaction of its own, which begin begins.
+func transact[T any](ctx context.Context, s *Store, conn *pgxpool.Conn, begin string, exclusive bool,
 	op func(u *unit) (T, error),
 ) (T, *unit, error) {
 	var nothing T
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: s.begin(level)})
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: begin})
 	if err != nil {
 		return nothing, nil, &unreachedError{err}
 	}

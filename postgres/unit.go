@@ -227,6 +227,13 @@ func jobsOf(tokens []godwit.Token) []godwit.ID {
 	return ids
 }
 
+// committed does what is to be done once the call is committed, before anybody is told.
+func (u *unit) committed() {
+	for _, do := range u.commits {
+		do()
+	}
+}
+
 // tell notes an event about a job.
 func (u *unit) tell(k godwit.EventKind, j *job, code godwit.Code) {
 	if k == "" {

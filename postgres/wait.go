@@ -12,27 +12,37 @@ func (s *Store) Park(ctx context.Context, items []godwit.ParkRequest) ([]godwit.
 	if err := checkBatch(len(items)); err != nil {
 		return nil, err
 	}
+	if len(items) == 1 {
+		if answer, made, err := s.parks.ask(ctx, s, items[0]); made || err != nil {
+			return one(answer, err)
+		}
+	}
 	return write(ctx, s, func(u *unit) ([]godwit.SettleAnswer, error) {
-		var promises []godwit.ID
-		tokens := make([]godwit.Token, len(items))
-		for i := range items {
-			tokens[i] = items[i].Token
-			promises = append(promises, items[i].Await...)
-		}
-		if err := u.loadSessions(tokens); err != nil {
-			return nil, err
-		}
-		if err := u.load(promises, share); err != nil {
-			return nil, err
-		}
-		if err := u.load(jobsOf(tokens), lockOthers); err != nil {
-			return nil, err
-		}
-		if err := u.loadWaits(u.waitingOf(tokens)); err != nil {
+		if err := u.loadParks(items); err != nil {
 			return nil, err
 		}
 		return each(items, u.park)
 	})
+}
+
+// loadParks loads the promises, which are kept from being finished, and the jobs that are to wait for them.
+func (u *unit) loadParks(items []godwit.ParkRequest) error {
+	var promises []godwit.ID
+	tokens := make([]godwit.Token, len(items))
+	for i := range items {
+		tokens[i] = items[i].Token
+		promises = append(promises, items[i].Await...)
+	}
+	if err := u.loadSessions(tokens); err != nil {
+		return err
+	}
+	if err := u.load(promises, share); err != nil {
+		return err
+	}
+	if err := u.load(jobsOf(tokens), lockOthers); err != nil {
+		return err
+	}
+	return u.loadWaits(u.waitingOf(tokens))
 }
 
 // waitingOf gives those of the jobs that are under way.
@@ -128,6 +138,11 @@ func (u *unit) isAncestorOrSelf(other, j *job) (bool, error) {
 func (s *Store) Resume(ctx context.Context, tokens []godwit.Token) ([]godwit.SettleAnswer, error) {
 	if err := checkBatch(len(tokens)); err != nil {
 		return nil, err
+	}
+	if len(tokens) == 1 {
+		if answer, made, err := s.resumes.ask(ctx, s, tokens[0]); made || err != nil {
+			return one(answer, err)
+		}
 	}
 	return write(ctx, s, func(u *unit) ([]godwit.SettleAnswer, error) {
 		if err := u.loadTokens(tokens); err != nil {
