@@ -53,3 +53,19 @@ func TestASettlementFindsEachRunByItsID(t *testing.T) {
 		t.Errorf("the plan of a settlement is\n%s", plan)
 	}
 }
+
+// TestAUnitFindsReadyJobsByTheirIDs plans how merged calls look for jobs when hardly anything is ready.
+func TestAUnitFindsReadyJobsByTheirIDs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.submit(newJob())
+	if _, err := connect(t, b.url).Exec(t.Context(), "VACUUM ANALYZE godwit.places"); err != nil {
+		t.Fatal(err)
+	}
+	f := &found{mode: lockOthers}
+	for _, st := range f.statements(nil)[:2] {
+		if plan := b.planOf(st.sql, "uuid[]", 1); !strings.Contains(plan, "using places_pkey on places p") {
+			t.Errorf("the plan of %s is\n%s", st.sql, plan)
+		}
+	}
+}

@@ -65,7 +65,7 @@ func (c *contender) Hold(ctx context.Context, place string, n int) error {
 			return err
 		}
 	}
-	return drive.Poll(ctx, 20*time.Millisecond, func() (bool, error) { return c.stands(ctx, task.Name(), place, n) })
+	return drive.Poll(ctx, 200*time.Millisecond, func() (bool, error) { return c.stands(ctx, task.Name(), place, n) })
 }
 
 // stands reports whether n jobs of a task have come to a place.
