@@ -148,18 +148,20 @@ type claiming struct {
 	walked     int64        // what readyWalked says before the look
 	dead       int64        // what it says after it, without the entries of those that were looked at
 	passing    bool         // over what is locked
+	joins      bool         // a submission, which must not wait for it
 	row        claimRow
 }
 
 // statements take the first of the ready jobs that are looked at, in one round trip. gate lets them wait for those who have locked the
 // jobs for change; wait for other claims too.
 func (c *claiming) statements(s *Store, look *claimLook, gate, wait bool) []stmt {
-	list := []stmt{
-		do("SELECT pg_advisory_xact_lock_shared($1), "+byIndex, s.claimsKey),
-		ask("SELECT "+readyWalked+" FROM godwit.sessions WHERE id = $1 FOR KEY SHARE", func(r scanner) error {
-			return r.Scan(&c.walked)
-		}, uuid(c.request.Session)),
+	opening := "pg_advisory_xact_lock_shared($1), " + byIndex
+	if c.joins {
+		opening = briefly + ", " + opening
 	}
+	list := []stmt{ask("SELECT "+readyWalked+", ROW("+opening+") FROM godwit.sessions WHERE id = $2 FOR KEY SHARE", func(r scanner) error {
+		return r.Scan(&c.walked, nil)
+	}, s.claimsKey, uuid(c.request.Session))}
 	limit := max(c.request.Limit, 0)
 	args := []any{uuid(c.request.Session), c.request.Queue, c.now, limit + claimSlack, limit}
 	sql := claimHead + claimTaken + claimLock + "SKIP LOCKED" + claimEnd

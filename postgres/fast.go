@@ -29,8 +29,15 @@ type fast[Q any] struct {
 	err   error // why it was not made
 }
 
-// fastDo makes the items of calls in one transaction. It gives their events, and what is to be done when they were told.
-type fastDo[Q any] func(ctx context.Context, conn *pgxpool.Conn, items []Q) (events []godwit.Event, then func(), err error)
+// fastDo makes the items of calls in one transaction.
+type fastDo[Q any] func(ctx context.Context, conn *pgxpool.Conn, items []Q) (*made, error)
+
+// made is what came of calls that were made together.
+type made struct {
+	events []godwit.Event
+	told   bool   // other processes know, or need not know
+	then   func() // to be done when they were told; may be nil
+}
 
 // fastLane is a lane of calls of one kind, with the goroutine that makes them.
 type fastLane[Q any] struct {
@@ -77,11 +84,10 @@ func together[Q any](ctx context.Context, s *Store, calls []*fast[Q], do fastDo[
 			items = append(items, c.items...)
 		}
 	}
-	var events []godwit.Event
-	then := func() {}
+	var done *made
 	err := s.persist(ctx, s.conns, func(ctx context.Context, conn *pgxpool.Conn) error {
 		var err error
-		events, then, err = do(ctx, conn, items)
+		done, err = do(ctx, conn, items)
 		if meets(err) || sqlState(err) == divisionByZero || sqlState(err) == lockNotAvailable {
 			err = errUnusual
 		}
@@ -93,9 +99,15 @@ func together[Q any](ctx context.Context, s *Store, calls []*fast[Q], do fastDo[
 			c.err = err
 		}
 	}
-	if err == nil {
-		s.tell(events)
-		then()
+	if err != nil {
+		return
+	}
+	s.watchers.tell(done.events)
+	if !done.told {
+		s.teller.tell(done.events)
+	}
+	if done.then != nil {
+		done.then()
 	}
 }
 
@@ -155,21 +167,21 @@ func plain(jobs []godwit.NewJob) bool {
 }
 
 // submitPlain makes jobs that are new and have no keys. A claim of this process may join.
-func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godwit.NewJob) ([]godwit.Event, func(), error) {
+func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godwit.NewJob) (*made, error) {
 	u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes.Load()}, s, s.clock.now())
-	made := make([]*job, len(jobs))
+	fresh := make([]*job, len(jobs))
 	for i := range jobs {
-		made[i] = &job{id: jobs[i].ID}
-		if err := u.create(made[i], &jobs[i], nil, u.firstStart(&jobs[i]), 0); err != nil {
-			return nil, nil, err
+		fresh[i] = &job{id: jobs[i].ID}
+		if err := u.create(fresh[i], &jobs[i], nil, u.firstStart(&jobs[i]), 0); err != nil {
+			return nil, err
 		}
-		u.tell(godwit.EventSubmitted, made[i], "")
+		u.tell(godwit.EventSubmitted, fresh[i], "")
 	}
-	slices.SortFunc(made, func(a, b *job) int { return a.id.Compare(b.id) })
-	c := columnsOf(made)
+	slices.SortFunc(fresh, func(a, b *job) int { return a.id.Compare(b.id) })
+	c := columnsOf(fresh)
 	bodies, err := jobColumns(c)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	inserts := []stmt{
 		do(insertJobs, bodies...),
@@ -178,22 +190,23 @@ func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godw
 			c.ids(), c.runAts(), c.lanes(), c.kinds(), column(c, func(j *job) int16 { return int16(-j.priority) })),
 		do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.pruned WHERE id = ANY($1)))::integer", c.ids()),
 	}
-	if j := s.joinedBy(made); j != nil {
+	if j := s.joinedBy(fresh); j != nil {
 		switch events, err := j.claim(ctx, conn, inserts); {
 		case err == nil:
-			s.cursors.fall(made)
-			return append(u.events, events...), j.answer, nil
+			s.cursors.fall(fresh)
+			return &made{events: append(u.events, events...), told: j.tookAll(fresh), then: j.answer}, nil
 		case sqlState(err) == "" || conn.Conn().IsClosed() || meets(err) || readOnly(err):
-			return nil, nil, err
+			return nil, err
 		}
 		// The claim, or the submission, did not find what it assumes, or others were in the way, or the server would not have one of the
 		// two; it has undone both: the submission is made by itself.
 	}
-	if err = s.atOnce(ctx, conn, append([]stmt{do("SELECT " + byIndex)}, inserts...)...); err != nil {
-		return nil, nil, err
+	told, err := s.atOnceTelling(ctx, conn, u.events, append([]stmt{do("SELECT " + byIndex)}, inserts...)...)
+	if err != nil {
+		return nil, err
 	}
-	s.cursors.fall(made)
-	return u.events, func() {}, nil
+	s.cursors.fall(fresh)
+	return &made{events: u.events, told: told}, nil
 }
 
 // created answers submissions of jobs that are new.
@@ -251,7 +264,7 @@ FROM (SELECT) one LEFT JOIN made ON true`
 
 // settleSucceeded ends runs that succeeded, of jobs that nobody waits for. The fence is the row of the place: rescue and the end of
 // a session take it from the session before the session is gone.
-func (s *Store) settleSucceeded(ctx context.Context, conn *pgxpool.Conn, items []godwit.Settlement) ([]godwit.Event, func(), error) {
+func (s *Store) settleSucceeded(ctx context.Context, conn *pgxpool.Conn, items []godwit.Settlement) (*made, error) {
 	items = slices.SortedFunc(slices.Values(items), func(a, b godwit.Settlement) int {
 		return cmp.Or(a.Job.Compare(b.Job), cmp.Compare(a.Run, b.Run))
 	})
@@ -275,15 +288,15 @@ func (s *Store) settleSucceeded(ctx context.Context, conn *pgxpool.Conn, items [
 		}, ids, runs, sessions, encodings, results, u.now),
 		do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.waits WHERE promise = ANY($1)))::integer", ids))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(ended) != n {
-		return nil, nil, errors.New("runs were ended that nobody asked for") // the statement excludes it
+		return nil, errors.New("runs were ended that nobody asked for") // the statement excludes it
 	}
 	for _, j := range ended {
 		if j.lane, err = u.lane(j.laneID); err == nil {
 			u.tell(godwit.EventSucceeded, j, "")
 		}
 	}
-	return u.events, func() {}, nil
+	return &made{events: u.events}, nil
 }

@@ -18,8 +18,8 @@ const joinMax = 100
 // which somebody's old snapshot keeps, it is better left to the claimer.
 const joinSlow = 100 * time.Millisecond
 
-// joinBriefly keeps a submission from waiting long for what only the claim needs: it is then made by itself.
-const joinBriefly = "SET LOCAL lock_timeout = '100ms'"
+// briefly keeps a transaction from waiting long for what somebody else has locked, where its calls can be made by themselves.
+const briefly = "set_config('lock_timeout', '100ms', true)"
 
 // joiner gives the claim that is to join the submission of n jobs to a queue, and who is told of its answer.
 type joiner func(queue string, n int) (godwit.ClaimRequest, func(godwit.ClaimAnswer, error))
@@ -73,10 +73,19 @@ func (s *Store) joinedBy(made []*job) *joined {
 	defer s.joiners.mu.Unlock()
 	for _, fn := range s.joiners.list {
 		if r, answered := (*fn)(queue, len(made)); answered != nil {
-			return &joined{store: s, claiming: &claiming{request: r, now: s.clock.now()}, answered: answered}
+			return &joined{store: s, claiming: &claiming{request: r, now: s.clock.now(), joins: true}, answered: answered}
 		}
 	}
 	return nil
+}
+
+// tookAll reports whether the claim got all jobs of the submission.
+func (j *joined) tookAll(submitted []*job) bool {
+	claimed := make(map[godwit.ID]bool, len(j.result.Jobs))
+	for i := range j.result.Jobs {
+		claimed[j.result.Jobs[i].ID] = true
+	}
+	return !slices.ContainsFunc(submitted, func(s *job) bool { return !claimed[s.id] })
 }
 
 // claim makes the submission and the claim after it; the answer is to be told when their events were. When it fails neither was made, or
@@ -85,7 +94,7 @@ func (j *joined) claim(ctx context.Context, conn *pgxpool.Conn, submission []stm
 	s, c := j.store, j.claiming
 	look := s.cursors.start(c.request.Queue, false)
 	look.few = true // the jobs of the submission are ahead
-	list := append([]stmt{do(joinBriefly)}, c.statements(s, look, false, false)...)
+	list := c.statements(s, look, false, false)
 	err = s.atOnce(ctx, conn, slices.Insert(list, len(list)-1, submission...)...)
 	s.cursors.stop(look, c.took(err), c.dead-c.walked, err == nil && c.heads >= int64(c.request.Limit)+claimSlack)
 	if err != nil {

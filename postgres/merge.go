@@ -2,12 +2,9 @@ package postgres
 
 import (
 	"context"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/godwit-go/godwit"
 )
 
 // A handler starts its children, parks and goes on call by call, a web server submits with a key for each of its requests, and many do so at the
@@ -32,17 +29,17 @@ type unitLane[Q, A any] struct {
 // when it refuses it.
 func newUnitLane[Q, A any](s *Store, load func(u *unit, items []Q) error, one func(u *unit, item *Q) (A, error)) unitLane[Q, A] {
 	begin := func() string {
-		return strings.Join([]string{s.begin(pgx.ReadCommitted), joinBriefly, "SELECT " + byIndex}, "; ")
+		return s.begin(pgx.ReadCommitted) + "; SELECT " + briefly + ", " + byIndex
 	}
-	return unitLane[Q, A]{newFastLane(s, func(ctx context.Context, conn *pgxpool.Conn, calls []*asked[Q, A]) ([]godwit.Event, func(), error) {
+	return unitLane[Q, A]{newFastLane(s, func(ctx context.Context, conn *pgxpool.Conn, calls []*asked[Q, A]) (*made, error) {
 		_, u, err := transact(ctx, s, conn, begin(), false, func(u *unit) (struct{}, error) {
 			return struct{}{}, oneByOne(u, calls, load, one)
 		})
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		u.committed()
-		return u.events, func() {}, nil
+		return &made{events: u.events}, nil
 	})}
 }
 

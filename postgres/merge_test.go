@@ -44,7 +44,7 @@ func TestMergedCallsAreAnsweredOneByOne(t *testing.T) {
 		calls = append(calls, &asked[godwit.NewJob, godwit.SubmitAnswer]{item: n})
 	}
 	err := b.store.call(t.Context(), b.store.conns, func(ctx context.Context, conn *pgxpool.Conn) error {
-		_, _, err := b.store.keyed.do(ctx, conn, calls)
+		_, err := b.store.keyed.do(ctx, conn, calls)
 		return err
 	})
 	if err != nil {

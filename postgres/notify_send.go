@@ -22,8 +22,9 @@ type teller struct {
 	wake chan struct{} // has room for one: there is something
 	over chan struct{} // closed when the goroutine has ended
 
-	mu   sync.Mutex
-	next news // guarded by mu
+	mu    sync.Mutex
+	next  news      // guarded by mu
+	rests time.Time // guarded by mu: until when it tells nothing
 }
 
 func newTeller(s *Store) *teller {
@@ -41,6 +42,27 @@ func (t *teller) tell(events []godwit.Event) {
 	}
 }
 
+// ride gives the notification of the events for sending along with their commit, whose round trip it then shares. There is none when
+// others need not know, or something else is told now, or was a moment ago.
+func (t *teller) ride(events []godwit.Event) (stmt, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := news{From: t.s.name}
+	n.add(events)
+	if n.empty() || !t.next.empty() || time.Now().Before(t.rests) {
+		return stmt{}, false
+	}
+	t.rests = time.Now().Add(tellPause)
+	return t.s.notification(n), true
+}
+
+// rest gives how long it still tells nothing.
+func (t *teller) rest() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return time.Until(t.rests)
+}
+
 func (t *teller) kick() {
 	select {
 	case t.wake <- struct{}{}:
@@ -52,7 +74,7 @@ func (t *teller) take() news {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := t.next
-	t.next = news{}
+	t.next, t.rests = news{}, time.Now().Add(tellPause)
 	return n
 }
 
@@ -68,12 +90,11 @@ func (t *teller) run(ctx context.Context) {
 			return
 		case <-t.wake:
 		}
-		pause := tellPause
+		waitFor(ctx, t.rest())
 		if err := t.send(ctx); err != nil {
 			t.lost()
-			pause = tellAnew
+			waitFor(ctx, tellAnew)
 		}
-		waitFor(ctx, pause)
 	}
 }
 
@@ -103,6 +124,9 @@ func (s *Store) notify(ctx context.Context, n news) error {
 
 // waitFor waits for d or the end of ctx.
 func waitFor(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -90,7 +90,12 @@ func (b *bundle) begins(begun <-chan int, want int) {
 // submits submits by way of one process, and expects the other to run it and the first to learn of it.
 func (b *bundle) submits(from *process, begun <-chan int, n int) {
 	b.Helper()
-	promise, err := ship.Submit(b.Context(), from.Client, n, godwit.SubmitOptions{})
+	b.submitsWith(from, begun, n, godwit.SubmitOptions{})
+}
+
+func (b *bundle) submitsWith(from *process, begun <-chan int, n int, o godwit.SubmitOptions) {
+	b.Helper()
+	promise, err := ship.Submit(b.Context(), from.Client, n, o)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -152,7 +157,7 @@ func TestLostNotificationsAreMadeUpFor(t *testing.T) {
 	worker, client := b.process(Config{URL: b.url}, begun), b.process(Config{URL: b.url}, nil)
 	b.hearing(worker.store, true)
 	lost := proxy.LoseQuery(`"queues":`)
-	b.submits(client, begun, 1)
+	b.submitsWith(client, begun, 1, godwit.SubmitOptions{IdempotencyKey: "its notification goes by itself"})
 	<-lost
 	for n := range 3 {
 		proxy.Cut()

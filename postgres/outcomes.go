@@ -28,21 +28,19 @@ func (s *Store) Outcomes(ctx context.Context, ids []godwit.ID) ([]godwit.Outcome
 }
 
 // outcomesTogether makes calls that are each for one job.
-func (s *Store) outcomesTogether(ctx context.Context, conn *pgxpool.Conn, calls []*asked[godwit.ID, godwit.OutcomeAnswer]) (
-	[]godwit.Event, func(), error,
-) {
+func (s *Store) outcomesTogether(ctx context.Context, conn *pgxpool.Conn, calls []*asked[godwit.ID, godwit.OutcomeAnswer]) (*made, error) {
 	ids := make([]godwit.ID, len(calls))
 	for i, c := range calls {
 		ids[i] = c.item
 	}
 	answers, err := s.readOutcomes(ctx, conn, ids)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for i, c := range calls {
 		c.answer = answers[i]
 	}
-	return nil, func() {}, nil
+	return &made{}, nil
 }
 
 func (s *Store) readOutcomes(ctx context.Context, conn *pgxpool.Conn, ids []godwit.ID) ([]godwit.OutcomeAnswer, error) {

@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/godwit-go/godwit"
 )
 
 // persistFor is how long a call is tried anew after its connection was first lost before anything was committed; a server that restarts
@@ -90,16 +92,34 @@ func transact[T any](ctx context.Context, s *Store, conn *pgxpool.Conn, begin st
 
 // atOnce runs statements as one transaction in one round trip. A statement that fails undoes it all.
 func (s *Store) atOnce(ctx context.Context, conn *pgxpool.Conn, list ...stmt) error {
-	whole := make([]stmt, 0, len(list)+3)
+	_, err := s.atOnceTelling(ctx, conn, nil, list...)
+	return err
+}
+
+// atOnceTelling is atOnce that tells other processes of the events in the same round trip, after the commit, where they may be told now. It
+// reports whether they were.
+func (s *Store) atOnceTelling(ctx context.Context, conn *pgxpool.Conn, events []godwit.Event, list ...stmt) (told bool, err error) {
+	whole := make([]stmt, 0, len(list)+4)
 	whole = append(whole, do("BEGIN ISOLATION LEVEL READ COMMITTED"))
 	if s.pooled.Load() {
 		whole = append(whole, do(durably))
 	}
-	whole = append(append(whole, list...), do("COMMIT"))
-	err := pgxLink{conn, s.schema}.run(ctx, whole...)
-	if err == nil {
-		return nil
+	committed := false
+	commit := stmt{sql: "COMMIT", done: func(int64) { committed = true }}
+	whole = append(append(whole, list...), commit)
+	if notification, ok := s.teller.ride(events); ok {
+		whole = append(whole, notification)
+		told = true
 	}
+	err = pgxLink{conn, s.schema}.run(ctx, whole...)
+	if committed {
+		return told && err == nil, nil
+	}
+	return false, s.atOnceError(ctx, conn, err)
+}
+
+// atOnceError is what to make of the error of statements that were sent at once, with their COMMIT.
+func (s *Store) atOnceError(ctx context.Context, conn *pgxpool.Conn, err error) error {
 	if !conn.Conn().IsClosed() && conn.Conn().PgConn().TxStatus() != 'I' {
 		if _, rollback := conn.Exec(ctx, "ROLLBACK"); rollback == nil {
 			return err // the server answered, and has undone it
