@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -59,7 +61,9 @@ func (h *harness) command(c contender, spec drive.Spec) ([]string, error) {
 	}
 	if c.Program == "node" {
 		dir, err := filepath.Abs("node")
-		return []string{filepath.Join(dir, "node_modules", ".bin", "node"), filepath.Join(dir, "main.mjs"), string(text)}, err
+		arch := map[string]string{"amd64": "x64"}[runtime.GOARCH]
+		node := filepath.Join(dir, "node_modules", "node-linux-"+cmp.Or(arch, runtime.GOARCH), "bin", "node")
+		return []string{node, filepath.Join(dir, "main.mjs"), string(text)}, err
 	}
 	return []string{h.program(c.Program), string(text)}, h.broken[c.Program]
 }

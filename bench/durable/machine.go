@@ -144,7 +144,7 @@ func (h *harness) versions(ctx context.Context, chosen []contender) map[string]s
 	return found
 }
 
-var nodePackage = regexp.MustCompile(`(?m)^\S+ ([a-z-]+)@([0-9.]+)$`)
+var nodePackage = regexp.MustCompile(`(?m)^\S+ ([a-z0-9-]+)@([0-9.]+)$`)
 
 func verbatim(ctx context.Context, name string, args ...string) string {
 	out, _ := exec.CommandContext(ctx, name, args...).Output() // what it printed counts
