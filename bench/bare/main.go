@@ -84,6 +84,7 @@ func (c *contender) Open(ctx context.Context, spec drive.Spec, r *drive.Recorder
 	if spec.Scenario == "idle" {
 		c.workers = 1
 	}
+	c.stopped.Store(false)
 	c.handed, c.wake = make(chan job, 1), make(chan struct{}, c.workers)
 	return c.store.open(ctx, spec)
 }
