@@ -107,6 +107,7 @@ func (h *harness) inPlace(ctx context.Context, c contender, s scenario, do func(
 	if err := os.Mkdir(spec.Dir, 0o755); err != nil {
 		return out, err
 	}
+	syscall.Sync() // the syncs of this one are not to write what the one before left
 	defer func() { err = errors.Join(err, os.RemoveAll(spec.Dir)) }()
 	if h.options.profile != "" && c.Program != "node" {
 		spec.Profile = filepath.Join(h.options.profile, fmt.Sprintf("%s-%s-%d.pprof", c.Name, s.name, h.made))
