@@ -47,7 +47,7 @@ func main() {
 	flag.Float64Var(&o.scale, "scale", 0, "the share of the work to do, for a quick look; 0: all, and with -compare as much as the report did")
 	flag.StringVar(&o.only, "only", "", "contenders to run, by parts of their names, separated by commas")
 	flag.StringVar(&o.scenarios, "scenarios", "", "scenarios to run, by their names, separated by commas")
-	flag.BoolVar(&o.smoke, "smoke", false, "see that all works that needs nothing installed, or a PostgreSQL that is, in seconds; nothing is written")
+	flag.BoolVar(&o.smoke, "smoke", false, "see that all works that needs nothing installed, or a PostgreSQL that is, with next to no work; nothing is written")
 	flag.BoolVar(&o.big, "big", true, "also the scenarios of a million jobs")
 	flag.BoolVar(&o.peers, "peers", true, "run the peers too")
 	flag.StringVar(&o.dir, "dir", "/var/tmp", "the folder whose disk is measured") // /tmp is in memory on many systems

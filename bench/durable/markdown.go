@@ -213,6 +213,9 @@ func (r *report) syncs(b *strings.Builder) {
 // settings tells how each contender was set, and by which page.
 func (r *report) settings(b *strings.Builder) {
 	fmt.Fprint(b, "\n## Settings\n\n")
+	if slices.ContainsFunc(r.Contenders, func(c contender) bool { return c.Store == "PostgreSQL" }) {
+		fmt.Fprint(b, "PostgreSQL is as initdb makes it, the same for all, but for 200 connections: fsync and synchronous_commit are on, shared_buffers is small.\n\n")
+	}
 	for _, c := range r.Contenders {
 		fmt.Fprintf(b, "- **%s**: %s.", c.Name, c.Settings)
 		if c.Quote != "" {
