@@ -128,7 +128,7 @@ func bigPlan() []scenario {
 func startUp(name string, jobs int, title string, takes func(contender) bool) scenario {
 	return scenario{
 		name: name, title: title, takes: takes, big: true, rounds: 3, timeout: time.Hour,
-		note:    "From opening the library anew to the start of the first handler; then all are worked and verified. A server goes on meanwhile, that of nats is part of the process.",
+		note:    "From opening the library anew, in the process that submitted, to the start of the first handler; then all are worked and verified. A server goes on meanwhile, that of nats is part of the process.",
 		spec:    drive.Spec{Scenario: "startup", Jobs: jobs, Batch: 1000},
 		metrics: []metric{{"first_ms", "first job after ms", true, 1}, {"open_ms", "open ms", true, 1}},
 	}
