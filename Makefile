@@ -53,6 +53,8 @@ race: ## the tests COUNT times over under the race detector
 .PHONY: lint
 lint: $(GOLANGCI) ## golangci-lint and the rules of the house
 	$(GOLANGCI) run
+	cd bench && ../$(GOLANGCI) run
+	cd bench/peers && ../../$(GOLANGCI) run
 	$(GO) test ./internal/archtest
 
 .PHONY: fmt
@@ -99,7 +101,7 @@ bench: ## durable jobs beside their peers: a night, and installs what they need 
 	cd bench && $(GO) run ./durable $(BENCH_FLAGS)
 
 .PHONY: bench-smoke
-bench-smoke: ## see that the benchmark works, with all that needs nothing installed, in seconds
+bench-smoke: ## see that the benchmark works, with all that needs nothing installed, in a minute or two
 	cd bench/peers && $(GO) vet ./...
 	cd bench && $(GO) vet ./... && $(GO) test ./... && $(GO) run ./durable -smoke $(BENCH_FLAGS)
 

@@ -28,6 +28,9 @@ if [ -n "$missing" ]; then
 fi
 sh ../internal/pgtest/install.sh || echo "bench: without PostgreSQL" >&2
 
-if [ -f node/package.json ] && command -v npm >/dev/null; then
-	npm install --prefix node --no-save --no-audit --no-fund || echo "bench: without the peers of Node" >&2
+# No script of a package runs: Node itself comes as a package too, since that of the system is often older than the peers ask for.
+if [ node/node_modules/.package-lock.json -nt node/package-lock.json ]; then
+	: # they are there
+elif command -v npm >/dev/null; then
+	npm ci --prefix node --ignore-scripts --no-audit --no-fund --loglevel=error || echo "bench: without the peers of Node" >&2
 fi

@@ -2,7 +2,7 @@
 // its removal, by the drivers, the settings and the merging of calls that Godwit has. A job has its arguments written once, its place
 // written, changed by the claim and removed by the end, its result written, and both removed together with their neighbours in one
 // range. There are no lanes, no leases and fences, no attempts, no retries and times, no keys, no events, no memory of ids: what Godwit
-// needs beyond this is the price of its promises, and what this needs is what no library on the same storage and driver gets below.
+// needs beyond this is the price of its promises, and what this needs is a measure of what any library on the same storage and driver pays.
 package main
 
 import (
@@ -84,6 +84,7 @@ func (c *contender) Open(ctx context.Context, spec drive.Spec, r *drive.Recorder
 	if spec.Scenario == "idle" {
 		c.workers = 1
 	}
+	c.stopped.Store(false)
 	c.handed, c.wake = make(chan job, 1), make(chan struct{}, c.workers)
 	return c.store.open(ctx, spec)
 }

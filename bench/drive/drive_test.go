@@ -76,6 +76,19 @@ func TestMissingResultFailsAStartUp(t *testing.T) {
 	}
 }
 
+func TestStartUpEndsAtTheFirstStart(t *testing.T) {
+	t.Parallel()
+	spec := bulkSpec
+	spec.Scenario = "startup"
+	out, err := measure(spec, &fake{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if open, first := out.Values["open_ms"], out.Values["first_ms"]; open <= 0 || first < open || out.Jobs != 50 || out.Results != 50 {
+		t.Errorf("got %+v", out)
+	}
+}
+
 func TestMissingRunIsWaitedForInVain(t *testing.T) {
 	t.Parallel()
 	f := &fake{lose: 1, submitted: []int{0, 1, 2}}

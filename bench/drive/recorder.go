@@ -102,6 +102,15 @@ func (r *Recorder) waitRan(ctx context.Context, n int) error {
 	return nil
 }
 
+// firstStart gives when the first of n jobs started, all of which ran.
+func (r *Recorder) firstStart(n int) int64 {
+	first := r.started[0].Load()
+	for i := range n {
+		first = min(first, r.started[i].Load())
+	}
+	return first
+}
+
 // latencies gives the times from submission to start of the jobs from to from+n-1, in milliseconds.
 func (r *Recorder) latencies(from, n int) []float64 {
 	all := make([]float64, n)

@@ -311,7 +311,7 @@ func submit(ctx context.Context, b *bench) error {
 	return b.verify(ctx, 0, n)
 }
 
-// startUp measures how long it takes from opening a store with many ready jobs to the start of the first.
+// startUp measures how long it takes from opening a store with many ready jobs to the start of the first. A server goes on meanwhile.
 func startUp(ctx context.Context, b *bench) error {
 	n, err := b.submitAll(ctx, 1, b.spec.Batch, noWait)
 	if err != nil {
@@ -320,21 +320,18 @@ func startUp(ctx context.Context, b *bench) error {
 	if err := b.c.Close(ctx); err != nil {
 		return err
 	}
-	begin := time.Now()
+	begin := b.r.now()
 	if err := b.c.Open(ctx, b.spec, b.r); err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
-	b.out.Values["open_ms"] = float64(time.Since(begin)) / 1e6
+	b.out.Values["open_ms"] = float64(b.r.now()-begin) / 1e6
 	if err := b.c.Start(ctx); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	if err := b.r.waitRan(ctx, 1); err != nil {
-		return err
-	}
-	b.out.Values["first_ms"] = float64(time.Since(begin)) / 1e6
 	if err := b.finish(ctx, n); err != nil {
 		return err
 	}
+	b.out.Values["first_ms"] = float64(b.r.firstStart(n)-begin) / 1e6
 	return b.verify(ctx, 0, n)
 }
 

@@ -129,8 +129,8 @@ func TestReportIsReadAsItWasWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := read.markdown("base")
-	if text != written.markdown("base") || !strings.HasSuffix(path, "durable-2026-11-28-2.json") {
+	text := read.markdown("base", "manual.md")
+	if text != written.markdown("base", "manual.md") || !strings.HasSuffix(path, "durable-2026-11-28-2.json") {
 		t.Errorf("%s reads otherwise", path)
 	}
 	for _, want := range []string{"| godwit-sqlite, SQLite | 54,321 |", "differ by 9 % in jobs/s, within a round by up to 9 %", "](base-bulk.svg)"} {

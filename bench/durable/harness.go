@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -59,7 +61,9 @@ func (h *harness) command(c contender, spec drive.Spec) ([]string, error) {
 	}
 	if c.Program == "node" {
 		dir, err := filepath.Abs("node")
-		return []string{filepath.Join(dir, "node_modules", ".bin", "node"), filepath.Join(dir, "main.mjs"), string(text)}, err
+		arch := map[string]string{"amd64": "x64"}[runtime.GOARCH]
+		node := filepath.Join(dir, "node_modules", "node-linux-"+cmp.Or(arch, runtime.GOARCH), "bin", "node")
+		return []string{node, filepath.Join(dir, "main.mjs"), string(text)}, err
 	}
 	return []string{h.program(c.Program), string(text)}, h.broken[c.Program]
 }
@@ -103,6 +107,7 @@ func (h *harness) inPlace(ctx context.Context, c contender, s scenario, do func(
 	if err := os.Mkdir(spec.Dir, 0o755); err != nil {
 		return out, err
 	}
+	syscall.Sync() // the syncs of this one are not to write what the one before left
 	defer func() { err = errors.Join(err, os.RemoveAll(spec.Dir)) }()
 	if h.options.profile != "" && c.Program != "node" {
 		spec.Profile = filepath.Join(h.options.profile, fmt.Sprintf("%s-%s-%d.pprof", c.Name, s.name, h.made))

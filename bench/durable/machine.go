@@ -76,6 +76,19 @@ func loadNow() float64 {
 	return load
 }
 
+// awaitQuiet waits until the machine is quiet, as long as it may, and gives the load then: the compiler has just added to it.
+func awaitQuiet(ctx context.Context, patience time.Duration) float64 {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for end := time.Now().Add(patience); loadNow() > loadMax && time.Now().Before(end) && ctx.Err() == nil; {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+		}
+	}
+	return loadNow()
+}
+
 // fsyncLatency appends 4 KiB and syncs, over and over, with a rest between: the price of every promise that follows.
 func fsyncLatency(dir string, rest time.Duration) (p50, p99 float64) {
 	file, err := os.Create(filepath.Join(dir, "fsync"))
@@ -144,7 +157,7 @@ func (h *harness) versions(ctx context.Context, chosen []contender) map[string]s
 	return found
 }
 
-var nodePackage = regexp.MustCompile(`(?m)^\S+ ([a-z-]+)@([0-9.]+)$`)
+var nodePackage = regexp.MustCompile(`(?m)^\S+ ([a-z0-9-]+)@([0-9.]+)$`)
 
 func verbatim(ctx context.Context, name string, args ...string) string {
 	out, _ := exec.CommandContext(ctx, name, args...).Output() // what it printed counts

@@ -33,6 +33,7 @@ type options struct {
 	big       bool
 	peers     bool
 	dir       string
+	quiet     time.Duration
 	out       string
 	render    string
 	compare   bool
@@ -46,10 +47,11 @@ func main() {
 	flag.Float64Var(&o.scale, "scale", 0, "the share of the work to do, for a quick look; 0: all, and with -compare as much as the report did")
 	flag.StringVar(&o.only, "only", "", "contenders to run, by parts of their names, separated by commas")
 	flag.StringVar(&o.scenarios, "scenarios", "", "scenarios to run, by their names, separated by commas")
-	flag.BoolVar(&o.smoke, "smoke", false, "see that all works that needs nothing installed, or a PostgreSQL that is, in seconds; nothing is written")
+	flag.BoolVar(&o.smoke, "smoke", false, "see that all works that needs nothing installed, or a PostgreSQL that is, with next to no work; nothing is written")
 	flag.BoolVar(&o.big, "big", true, "also the scenarios of a million jobs")
 	flag.BoolVar(&o.peers, "peers", true, "run the peers too")
 	flag.StringVar(&o.dir, "dir", "/var/tmp", "the folder whose disk is measured") // /tmp is in memory on many systems
+	flag.DurationVar(&o.quiet, "quiet", 3*time.Minute, "how long to wait at most until the load of installing and compiling is over")
 	flag.StringVar(&o.out, "out", "results", "the folder for the report")
 	flag.StringVar(&o.render, "render", "", "make report and plots anew from this JSON, and measure nothing")
 	flag.BoolVar(&o.compare, "compare", false, "measure Godwit alone and fail if it is slower than in the newest report in -out")
@@ -90,7 +92,11 @@ func run(ctx context.Context, o options) error {
 
 // measure runs the plan. What was measured before it was interrupted is a report too.
 func measure(ctx context.Context, o options) (*report, error) {
-	work, err := os.MkdirTemp(o.dir, "godwit-bench-")
+	dir, err := filepath.Abs(o.dir) // children and servers have folders of their own
+	if err != nil {
+		return nil, err
+	}
+	work, err := os.MkdirTemp(dir, "godwit-bench-")
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +109,6 @@ func measure(ctx context.Context, o options) (*report, error) {
 			return nil, err
 		}
 	}
-	load := loadNow() // before the compiler adds to it
 	h := &harness{work: work, options: o}
 	if err := h.build(ctx); err != nil {
 		return nil, err
@@ -115,6 +120,10 @@ func measure(ctx context.Context, o options) (*report, error) {
 	plan, err := scenariosOf(o)
 	if err != nil {
 		return nil, err
+	}
+	load := loadNow()
+	if !o.smoke {
+		load = awaitQuiet(ctx, o.quiet)
 	}
 	r := &report{Made: time.Now().UTC(), Command: strings.Join(os.Args[1:], " "), Rounds: o.rounds, Scale: o.scale, Machine: machineOf(ctx, work, load)}
 	for _, warning := range r.Machine.warnings() {

@@ -11,13 +11,13 @@ import (
 	"github.com/godwit-go/godwit/bench/drive"
 )
 
-// markdown is the report.
-func (r *report) markdown(base string) string {
+// markdown is the report. manual is where the page stands that explains it.
+func (r *report) markdown(base, manual string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Durable jobs beside the peers, %s\n\n", r.Made.Format(time.DateOnly))
 	fmt.Fprintf(&b, "Made by `go run ./durable %s` in bench/, in %s. The contenders took turns, each measurement in a process of its own. Figures are medians ", r.Command, r.Took)
 	fmt.Fprintf(&b, "of up to %d rounds, with the lowest and the highest in parentheses. A job has about 200 bytes of arguments in JSON; its handler decodes them and answers. ", r.Rounds)
-	fmt.Fprintf(&b, "Every job was counted as it ran, and every result that a contender keeps was read back: the last 1,000 where finished jobs were removed meanwhile. [How to read this](../../docs/benchmarks.md).\n\n")
+	fmt.Fprintf(&b, "Every job was counted as it ran, and every result that a contender keeps was read back: the last 1,000 where finished jobs were removed meanwhile. [How to read this](%s).\n\n", manual)
 	r.head(&b)
 	for _, s := range r.Scenarios {
 		r.section(&b, base, s)
@@ -31,7 +31,11 @@ func (r *report) markdown(base string) string {
 func (r *report) head(b *strings.Builder) {
 	m := r.Machine
 	fmt.Fprintf(b, "- %d processors, %s, %.0f GB; %s, %s\n", m.Processors, m.Model, m.MemoryGB, m.OS, m.Kernel)
-	fmt.Fprintf(b, "- the measured folder: %s; appending 4 KiB and fsync p50 %.2f ms, p99 %.2f ms; after a rest of 5 ms, as in idle latency, p50 %.2f ms\n", m.FileSystem, m.FsyncP50, m.FsyncP99, m.RestedP50)
+	fmt.Fprintf(b, "- the measured folder: %s; appending 4 KiB and fsync p50 %.2f ms, p99 %.2f ms", m.FileSystem, m.FsyncP50, m.FsyncP99)
+	if m.RestedP50 > 0 { // a report of before does not have it
+		fmt.Fprintf(b, "; after a rest of 5 ms, as in idle latency, p50 %.2f ms", m.RestedP50)
+	}
+	fmt.Fprintln(b)
 	fmt.Fprintf(b, "- the load was %.2f when it began and %.2f at the end (the benchmark is part of the latter)\n", m.Load, r.LoadAtEnd)
 	var versions []string
 	for _, name := range slices.Sorted(maps.Keys(r.Versions)) {
@@ -77,6 +81,9 @@ func (r *report) section(b *strings.Builder, base string, s scenarioReport) {
 	}
 	for _, c := range r.Contenders {
 		for _, run := range s.Runs[c.Name] {
+			if about.big && run.Jobs < s.Spec.Jobs {
+				fmt.Fprintf(b, "\n%s got through %s jobs in its time.\n", c.Name, number(float64(run.Jobs), 0))
+			}
 			if run.Repeated > 0 {
 				fmt.Fprintf(b, "\n%s ran %d of %d jobs more than once in a round.\n", c.Name, run.Repeated, run.Jobs)
 			}
@@ -206,6 +213,9 @@ func (r *report) syncs(b *strings.Builder) {
 // settings tells how each contender was set, and by which page.
 func (r *report) settings(b *strings.Builder) {
 	fmt.Fprint(b, "\n## Settings\n\n")
+	if slices.ContainsFunc(r.Contenders, func(c contender) bool { return c.Store == "PostgreSQL" }) {
+		fmt.Fprint(b, "PostgreSQL is as initdb makes it, the same for all, but for 200 connections: fsync and synchronous_commit are on, shared_buffers is small.\n\n")
+	}
 	for _, c := range r.Contenders {
 		fmt.Fprintf(b, "- **%s**: %s.", c.Name, c.Settings)
 		if c.Quote != "" {

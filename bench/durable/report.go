@@ -96,7 +96,17 @@ func readReport(path string) (*report, error) {
 		return nil, err
 	}
 	r := new(report)
-	return r, json.Unmarshal(text, r)
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, err
+	}
+	for i := range r.Contenders { // what the JSON does not keep
+		for _, c := range contenders {
+			if c.Name == r.Contenders[i].Name {
+				r.Contenders[i].Apart = c.Apart
+			}
+		}
+	}
+	return r, nil
 }
 
 // writeNew writes the report beside those that the folder has, under its date: a second one of a day has a number too.
@@ -120,7 +130,11 @@ func (r *report) write(dir, base string) error {
 	if err != nil {
 		return err
 	}
-	files := map[string]string{base + ".json": string(text) + "\n"}
+	manual, err := manualFrom(dir)
+	if err != nil {
+		return err
+	}
+	files := map[string]string{base + ".json": string(text) + "\n", base + ".md": r.markdown(base, manual)}
 	var plots []string
 	for _, s := range r.Scenarios {
 		if svg, ok := r.bars(s); ok {
@@ -134,8 +148,9 @@ func (r *report) write(dir, base string) error {
 			files[base+"-"+s.Name+"-over-time.svg"] = svg
 		}
 	}
-	files[base+".md"] = r.markdown(base)
-	files[base+"-table.md"] = r.table(base, plots)
+	if len(plots) > 0 {
+		files[base+"-table.md"] = r.table(base, plots)
+	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(files[name]), 0o644); err != nil {
 			return err
@@ -143,6 +158,19 @@ func (r *report) write(dir, base string) error {
 		fmt.Println(filepath.Join(dir, name))
 	}
 	return nil
+}
+
+// manualFrom gives the way from a folder to the page that explains reports. The runner stands in bench/.
+func manualFrom(dir string) (string, error) {
+	from, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	to, err := filepath.Abs(filepath.Join("..", "docs", "benchmarks.md"))
+	if err != nil {
+		return "", err
+	}
+	return filepath.Rel(from, to)
 }
 
 // spread gives the median, the lowest and the highest of a figure over the rounds.

@@ -19,16 +19,17 @@ import (
 
 // server is a server of one measurement, on a loopback port. It dies with the runner.
 type server struct {
-	url string
-	pid int
-	cmd *exec.Cmd
+	url  string
+	pid  int
+	cmd  *exec.Cmd
+	quit syscall.Signal
 }
 
 const serverPatience = 30 * time.Second
 
 // stop ends the server at once: its files are thrown away.
 func (s *server) stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGQUIT) // PostgreSQL ends its own children then; it may have ended by itself
+	_ = s.cmd.Process.Signal(s.quit) // it may have ended by itself
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -75,7 +76,10 @@ func launch(ctx context.Context, dir, url, address string, as *syscall.Credentia
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &server{url, cmd.Process.Pid, cmd}
+	s := &server{url, cmd.Process.Pid, cmd, syscall.SIGKILL}
+	if filepath.Base(argv[0]) == "postgres" {
+		s.quit = syscall.SIGQUIT // it ends its own children then
+	}
 	for end := time.Now().Add(serverPatience); ; time.Sleep(10 * time.Millisecond) {
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 		if err == nil {

@@ -208,6 +208,17 @@ const scenarios = {
     await finish(n);
     await verify(0, n);
   },
+  async startup() {
+    const n = await submitAll(1, spec.batch, Infinity);
+    await contender.close();
+    const begin = now();
+    await contender.open();
+    out.values.open_ms = now() - begin;
+    await contender.start();
+    await finish(n);
+    out.values.first_ms = recorder.started.reduce((a, b) => Math.min(a, b)) - begin;
+    await verify(0, n);
+  },
   async fanin() {
     await contender.start();
     const meter = new Meter();
