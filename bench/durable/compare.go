@@ -63,13 +63,15 @@ func newestReport(dir string) (newest *report, path string, err error) {
 	return newest, path, nil
 }
 
-// notCompared are figures that one rare event decides, or that are no performance.
-var notCompared = []string{"max_ms", "samples", "end_rows"}
+// compared reports whether a figure is: not those that a few rare events decide, or that are no performance.
+func compared(scenario, key string) bool {
+	return !slices.Contains([]string{"max_ms", "samples", "end_rows"}, key) && (scenario != "idle" || key != "p99_ms")
+}
 
 // judge prints every figure of Godwit of both reports, and fails when one is worse.
 func judge(before, now *report, tolerance float64) error {
 	var worse []string
-	compared := 0
+	figures := 0
 	for _, s := range now.Scenarios {
 		about, _ := scenarioNamed(s.Name)
 		i := slices.IndexFunc(before.Scenarios, func(old scenarioReport) bool { return old.Name == s.Name })
@@ -86,12 +88,12 @@ func judge(before, now *report, tolerance float64) error {
 			for _, c := range now.Contenders {
 				was, _, _, knew := old.spread(c.Name, m.key)
 				is, _, _, know := s.spread(c.Name, m.key)
-				if c.Like != "" || !knew || !know || slices.Contains(notCompared, m.key) || (was <= 0 && is <= 0) {
+				if c.Like != "" || !knew || !know || !compared(s.Name, m.key) || (was <= 0 && is <= 0) {
 					continue
 				}
-				compared++
+				figures++
 				of := strings.TrimSuffix(c.Name, "-apart") // it has no control of its own
-				bound := max(tolerance, wide[of], wider[of])
+				bound := max(tolerance, wide[of], wider[of], before.widest(old, of, m.key)/2, now.widest(s, of, m.key)/2)
 				change := is/was - 1 // infinite where there was nothing
 				verdict := ""
 				if (m.less && change > bound) || (!m.less && was/is-1 > bound) {
@@ -103,7 +105,7 @@ func judge(before, now *report, tolerance float64) error {
 		}
 	}
 	switch {
-	case compared == 0:
+	case figures == 0:
 		return errors.New("there was nothing to compare: the report has none of these scenarios with these numbers")
 	case len(worse) > 0:
 		return fmt.Errorf("worse than before: %s", strings.Join(worse, ", "))

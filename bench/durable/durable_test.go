@@ -17,16 +17,18 @@ func traceOf(t *testing.T, submissions int) string {
 	var b strings.Builder
 	for i := range submissions {
 		at := func(micros int) string { return fmt.Sprintf("%d.%06d", 1700000000+i, micros) }
-		fmt.Fprintf(&b, "7 %s write(3, \"submit begins %d\", 15) = 15 <0.000010>\n", at(100), i)
+		fmt.Fprintf(&b, "7 %s write(3</measured/marks>, \"submit begins %d\", 15) = 15 <0.000010>\n", at(100), i)
 		switch i % 4 {
+		case 0: // it is of another file
+			fmt.Fprintf(&b, "8 %s fdatasync(5</elsewhere/db>) = 0 <0.000200>\n", at(200))
 		case 1:
-			fmt.Fprintf(&b, "8 %s fdatasync(5) = 0 <0.000200>\n", at(200))
+			fmt.Fprintf(&b, "8 %s fdatasync(5</measured/db>) = 0 <0.000200>\n", at(200))
 		case 3:
-			fmt.Fprintf(&b, "8 %s fsync(5 <unfinished ...>\n9 %s write(4, \"x\", 1) = 1 <0.000001>\n8 %s <... fsync resumed>) = 0 <0.000200>\n", at(200), at(250), at(400))
+			fmt.Fprintf(&b, "8 %s fsync(5</measured/db> <unfinished ...>\n9 %s write(4</measured/db>, \"x\", 1) = 1 <0.000001>\n8 %s <... fsync resumed>) = 0 <0.000200>\n", at(200), at(250), at(400))
 		case 2: // it returned only after the answer
-			fmt.Fprintf(&b, "8 %s fsync(5) = 0 <0.000900>\n", at(200))
+			fmt.Fprintf(&b, "8 %s fsync(5</measured/db>) = 0 <0.000900>\n", at(200))
 		}
-		fmt.Fprintf(&b, "7 %s write(3, \"submit acknowledged %d\", 21) = 21 <0.000010>\n", at(500), i)
+		fmt.Fprintf(&b, "7 %s write(3</measured/marks>, \"submit acknowledged %d\", 21) = 21 <0.000010>\n", at(500), i)
 	}
 	path := filepath.Join(t.TempDir(), "trace")
 	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
@@ -37,10 +39,10 @@ func traceOf(t *testing.T, submissions int) string {
 
 func TestAnswersCountOnlyWithAWholeSyncBefore(t *testing.T) {
 	t.Parallel()
-	if got, err := syncedAnswers(traceOf(t, ackCount), "no such file"); err != nil || got != ackCount/2 {
+	if got, err := syncedAnswers("/measured", traceOf(t, ackCount), "no such file"); err != nil || got != ackCount/2 {
 		t.Errorf("got %d, %v, want %d", got, err, ackCount/2)
 	}
-	if _, err := syncedAnswers(traceOf(t, ackCount-1)); err == nil {
+	if _, err := syncedAnswers("/measured", traceOf(t, ackCount-1)); err == nil {
 		t.Error("a submission that strace did not see is no error")
 	}
 }

@@ -57,11 +57,11 @@ func (h *harness) watch(ctx context.Context, c contender, s scenario) (count int
 			}
 			defer stop()
 		}
-		outcome, err := child(ctx, append([]string{"strace", "-f", "-ttt", "-T", "-s", "64", "-e", "trace=write,fsync,fdatasync,sync_file_range", "-o", trace}, argv...))
+		outcome, err := child(ctx, append([]string{"strace", "-f", "-y", "-ttt", "-T", "-s", "64", "-e", "trace=write,fsync,fdatasync,sync_file_range", "-o", trace}, argv...))
 		if err != nil {
 			return outcome, err
 		}
-		count, err = syncedAnswers(trace, trace+"-server")
+		count, err = syncedAnswers(spec.Dir, trace, trace+"-server")
 		return outcome, err
 	})
 	return count, err
@@ -69,7 +69,7 @@ func (h *harness) watch(ctx context.Context, c contender, s scenario) (count int
 
 // traceServer attaches to a server and to what it starts.
 func traceServer(ctx context.Context, pid int, trace string) (stop func(), err error) {
-	cmd := exec.CommandContext(ctx, "strace", "-f", "-ttt", "-T", "-e", "trace=fsync,fdatasync", "-o", trace, "-p", strconv.Itoa(pid))
+	cmd := exec.CommandContext(ctx, "strace", "-f", "-y", "-ttt", "-T", "-e", "trace=fsync,fdatasync", "-o", trace, "-p", strconv.Itoa(pid))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -90,16 +90,17 @@ func traceServer(ctx context.Context, pid int, trace string) (stop func(), err e
 }
 
 var (
-	markLine   = regexp.MustCompile(`([0-9]+\.[0-9]+) write\([0-9]+, "submit (begins|acknowledged) ([0-9]+)"`)
-	syncBegins = regexp.MustCompile(`^([0-9]+) +([0-9]+\.[0-9]+) (?:fsync|fdatasync)\(`)
-	syncEnds   = regexp.MustCompile(`^([0-9]+) +([0-9]+\.[0-9]+) (?:(?:fsync|fdatasync)\([0-9]+\)|<\.\.\. (?:fsync|fdatasync) resumed>\)) += 0 <([0-9.]+)>`)
+	markLine   = regexp.MustCompile(`([0-9]+\.[0-9]+) write\([0-9]+(?:<[^>]*>)?, "submit (begins|acknowledged) ([0-9]+)"`)
+	syncBegins = regexp.MustCompile(`^([0-9]+) +([0-9]+\.[0-9]+) (?:fsync|fdatasync)\([0-9]+<([^>]*)>`)
+	syncEnds   = regexp.MustCompile(`^([0-9]+) +[0-9]+\.[0-9]+ (?:(?:fsync|fdatasync)\([0-9]+<[^>]*>\)|<\.\.\. (?:fsync|fdatasync) resumed>\)) += 0 <([0-9.]+)>`)
 )
 
 // span is a time between two others, in seconds.
 type span struct{ begin, end float64 }
 
-// syncedAnswers counts the submissions within which a whole sync lies: one that began after the call and returned before the answer.
-func syncedAnswers(traces ...string) (int, error) {
+// syncedAnswers counts the submissions within which a whole sync of a file in the folder lies: one that began after the call and returned
+// before the answer.
+func syncedAnswers(dir string, traces ...string) (int, error) {
 	var syncs []span
 	calls := map[string]span{}
 	for _, trace := range traces {
@@ -122,11 +123,15 @@ func syncedAnswers(traces ...string) (int, error) {
 				calls[match[3]] = call
 			}
 			if match := syncBegins.FindStringSubmatch(line); match != nil {
-				open[match[1]] = seconds(match[2])
+				open[match[1]] = 0
+				if strings.HasPrefix(match[3], dir+"/") {
+					open[match[1]] = seconds(match[2])
+				}
 			}
 			if match := syncEnds.FindStringSubmatch(line); match != nil {
-				begin := open[match[1]]
-				syncs = append(syncs, span{begin, begin + seconds(match[3])})
+				if begin := open[match[1]]; begin > 0 {
+					syncs = append(syncs, span{begin, begin + seconds(match[2])})
+				}
 			}
 		}
 	}
