@@ -155,13 +155,16 @@ type claiming struct {
 // statements take the first of the ready jobs that are looked at, in one round trip. gate lets them wait for those who have locked the
 // jobs for change; wait for other claims too.
 func (c *claiming) statements(s *Store, look *claimLook, gate, wait bool) []stmt {
-	opening := "pg_advisory_xact_lock_shared($1), " + byIndex
+	opening := "SELECT " + byIndex
 	if c.joins {
-		opening = briefly + ", " + opening
+		opening += ", " + briefly
 	}
-	list := []stmt{ask("SELECT "+readyWalked+", ROW("+opening+") FROM godwit.sessions WHERE id = $2 FOR KEY SHARE", func(r scanner) error {
-		return r.Scan(&c.walked, nil)
-	}, s.claimsKey, uuid(c.request.Session))}
+	list := []stmt{
+		do(opening+", pg_advisory_xact_lock_shared($1)", s.claimsKey),
+		ask("SELECT "+readyWalked+" FROM godwit.sessions WHERE id = $1 FOR KEY SHARE", func(r scanner) error {
+			return r.Scan(&c.walked)
+		}, uuid(c.request.Session)),
+	}
 	limit := max(c.request.Limit, 0)
 	args := []any{uuid(c.request.Session), c.request.Queue, c.now, limit + claimSlack, limit}
 	sql := claimHead + claimTaken + claimLock + "SKIP LOCKED" + claimEnd

@@ -86,6 +86,32 @@ func TestTerminatedConnectionsAreReplaced(t *testing.T) {
 	}
 }
 
+// TestASubmissionWithoutAnAnswerIsAnUnknownOutcome loses the answer of a transaction that is sent at once. It was carried out, so to make it
+// again would be wrong; a driver that finds the connection closed must not be believed that nothing was sent.
+func TestASubmissionWithoutAnAnswerIsAnUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	for _, pooler := range []bool{false, true} {
+		proxy := pgtest.NewProxy(t, pgtest.Database(t))
+		b := setupOn(t, Config{URL: proxy.URL(), Pooler: pooler})
+		b.submit(newJob())
+		n := newJob()
+		text := string(n.ID[:]) // among the arguments of what is prepared
+		if pooler {
+			text = "INSERT INTO godwit.places"
+		}
+		lost := proxy.LoseAnswer(text)
+		_, err := b.store.Submit(t.Context(), []godwit.NewJob{n})
+		<-lost
+		if !errors.Is(err, godwit.ErrOutcomeUnknown) {
+			t.Errorf("pooler %t: the answer was lost: %v", pooler, err)
+		}
+		answers, err := b.store.Submit(t.Context(), []godwit.NewJob{n})
+		if err != nil || answers[0].Code != "" || answers[0].ID != n.ID {
+			t.Errorf("pooler %t: submitted once more: %+v, %v", pooler, answers, err)
+		}
+	}
+}
+
 func TestACommitWithoutAnAnswerIsAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	proxy := pgtest.NewProxy(t, pgtest.Database(t))

@@ -196,6 +196,7 @@ func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godw
 			s.cursors.fall(fresh)
 			return &made{events: append(u.events, events...), told: j.tookAll(fresh), then: j.answer}, nil
 		case sqlState(err) == "" || conn.Conn().IsClosed() || meets(err) || readOnly(err):
+			s.doubt(err, fresh)
 			return nil, err
 		}
 		// The claim, or the submission, did not find what it assumes, or others were in the way, or the server would not have one of the
@@ -203,6 +204,7 @@ func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godw
 	}
 	told, err := s.atOnceTelling(ctx, conn, u.events, append([]stmt{do("SELECT " + byIndex)}, inserts...)...)
 	if err != nil {
+		s.doubt(err, fresh)
 		return nil, err
 	}
 	s.cursors.fall(fresh)
@@ -276,6 +278,14 @@ func (s *Store) settleSucceeded(ctx context.Context, conn *pgxpool.Conn, items [
 		encodings[i], results[i] = items[i].Result.Encoding, blob(items[i].Result.Data)
 	}
 	u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes.Load()}, s, s.clock.now())
+	unawaited := do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.waits WHERE promise = ANY($1)))::integer", ids)
+	if s.awaited.Load() { // it is likely to fail once more, and does so before anything is written
+		err := pgxLink{conn, s.schema}.run(ctx, unawaited)
+		if sqlState(err) == divisionByZero {
+			return nil, err
+		}
+		s.awaited.Store(false)
+	}
 	var ended []*job
 	err := s.atOnce(ctx, conn,
 		do("SELECT "+byIndex),
@@ -286,7 +296,8 @@ func (s *Store) settleSucceeded(ctx context.Context, conn *pgxpool.Conn, items [
 			ended = append(ended, j)
 			return err
 		}, ids, runs, sessions, encodings, results, u.now),
-		do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.waits WHERE promise = ANY($1)))::integer", ids))
+		unawaited)
+	s.awaited.Store(sqlState(err) == divisionByZero)
 	if err != nil {
 		return nil, err
 	}

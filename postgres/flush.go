@@ -38,17 +38,13 @@ func (u *unit) flush() error {
 	if err := u.l.run(u.ctx, list...); err != nil {
 		return err
 	}
-	var turned []*job
 	for _, j := range u.order {
 		if j.dirty {
 			if j.kind == ready {
-				turned = append(turned, j)
+				u.turned = append(u.turned, j)
 			}
 			j.stored, j.dirty, j.body, j.newArgs, j.locked = j.kind, false, false, false, true
 		}
-	}
-	if len(turned) > 0 {
-		u.commits = append(u.commits, func() { u.store.cursors.fall(turned) })
 	}
 	return nil
 }

@@ -45,6 +45,7 @@ func newUnitLane[Q, A any](s *Store, load func(u *unit, items []Q) error, one fu
 
 // oneByOne answers the calls.
 func oneByOne[Q, A any](u *unit, calls []*asked[Q, A], load func(u *unit, items []Q) error, one func(u *unit, item *Q) (A, error)) error {
+	u.merged = true
 	items := make([]Q, len(calls))
 	for i, c := range calls {
 		items[i] = c.item

@@ -73,6 +73,46 @@ func TestMergedCallsAreAnsweredOneByOne(t *testing.T) {
 	}
 }
 
+// TestACallThatIsLeftAloneLeavesNothingBehind submits a child that is there to a parent that was retried by hand, which ties the child to the
+// new try: only the call that is answered may do so.
+func TestACallThatIsLeftAloneLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.submit(newJob())
+	parent := b.claim(b.store, 1)[0]
+	child := childOf(parent, "child")
+	child.Detached, child.RunAt = true, b.store.Now().Add(time.Hour)
+	b.submit(child)
+	fail := godwit.Settlement{Token: parent, Outcome: godwit.OutcomeFail, Failure: &godwit.Failure{Code: godwit.CodeFailed}}
+	if a, err := b.store.Settle(t.Context(), []godwit.Settlement{fail}); err != nil || a[0].Code != "" {
+		t.Fatalf("settle: %+v, %v", a, err)
+	}
+	if a, err := b.store.Retry(t.Context(), []godwit.RetryRequest{{ID: parent.Job}}); err != nil || a[0].Code != "" {
+		t.Fatalf("retry: %+v, %v", a, err)
+	}
+	id := child.ID
+	child.ID, child.Parent = godwit.NewID(), b.claim(b.store, 1)[0]
+	call := &asked[godwit.NewJob, godwit.SubmitAnswer]{item: child}
+	epoch := func() (n int) {
+		row := connect(t, b.url).QueryRow(t.Context(), "SELECT epoch FROM godwit.children WHERE parent = $1", uuid(parent.Job))
+		if err := row.Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	err := b.store.call(t.Context(), b.store.conns, func(ctx context.Context, conn *pgxpool.Conn) error {
+		_, err := b.store.keyed.do(ctx, conn, []*asked[godwit.NewJob, godwit.SubmitAnswer]{call})
+		return err
+	})
+	if got := epoch(); err != nil || !call.alone || got != 0 {
+		t.Errorf("left alone: %t, %v; the child belongs to try %d of its parent, want 0", call.alone, err, got)
+	}
+	answers, err := b.store.Submit(t.Context(), []godwit.NewJob{child})
+	if got := epoch(); err != nil || answers[0].Code != "" || answers[0].ID != id || got != 1 {
+		t.Errorf("by itself: %+v, %v; the child belongs to try %d, want 1", answers, err, got)
+	}
+}
+
 // TestALockedJobHoldsUpNobodyElse keeps one parent locked, as an application does that has cancelled it and not committed yet: the others
 // start their children, park and go on.
 func TestALockedJobHoldsUpNobodyElse(t *testing.T) {

@@ -53,7 +53,9 @@ func (t *teller) ride(events []godwit.Event) (stmt, bool) {
 		return stmt{}, false
 	}
 	t.rests = time.Now().Add(tellPause)
-	return t.s.notification(n), true
+	// It must not keep the answer of the commit: whoever else notifies holds a lock while he commits.
+	return do("SELECT set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '10ms', true), pg_notify($1, $2)",
+		t.s.channel, n.payload()), true
 }
 
 // rest gives how long it still tells nothing.

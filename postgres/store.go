@@ -40,6 +40,7 @@ type Store struct {
 
 	submits *fastLane[godwit.NewJob]
 	settles *fastLane[godwit.Settlement]
+	awaited atomic.Bool // the last settles could not be merged: somebody waits for some of them, probably
 	keyed   unitLane[godwit.NewJob, godwit.SubmitAnswer]
 	parks   unitLane[godwit.ParkRequest, godwit.SettleAnswer]
 	resumes unitLane[godwit.Token, godwit.SettleAnswer]

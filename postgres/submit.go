@@ -175,6 +175,9 @@ func (u *unit) submitChild(n *godwit.NewJob) (godwit.SubmitAnswer, *job, error) 
 		return answer, nil, err
 	}
 	answer := u.met(j, n, godwit.CodeChildMismatch)
+	if u.merged && u.glimpsed {
+		return answer, nil, nil // the call is made by itself, and until then the child may end
+	}
 	if answer.Code == "" && entry.epoch != parent.retries && j.cancelRequestedAt == 0 {
 		entry.epoch, entry.dirty = parent.retries, true
 	}

@@ -85,9 +85,20 @@ func transact[T any](ctx context.Context, s *Store, conn *pgxpool.Conn, begin st
 		return answer, u, err
 	}
 	if err := tx.Commit(ctx); err != nil {
-		return nothing, nil, commitError(err)
+		err = commitError(err)
+		s.doubt(err, u.turned)
+		return nothing, nil, err
 	}
 	return answer, u, nil
+}
+
+// doubt sees to jobs of which nobody knows whether they were made ready: claims of this process look for them, and so do others.
+func (s *Store) doubt(err error, turned []*job) {
+	var unknown *unknownError
+	if errors.As(err, &unknown) {
+		s.cursors.fall(turned)
+		s.teller.lost()
+	}
 }
 
 // atOnce runs statements as one transaction in one round trip. A statement that fails undoes it all.
@@ -111,21 +122,26 @@ func (s *Store) atOnceTelling(ctx context.Context, conn *pgxpool.Conn, events []
 		whole = append(whole, notification)
 		told = true
 	}
+	closed := conn.Conn().IsClosed()
 	err = pgxLink{conn, s.schema}.run(ctx, whole...)
-	if committed {
+	switch {
+	case committed:
 		return told && err == nil, nil
+	case closed, errors.As(err, &pgx.ErrPreprocessingBatch{}):
+		return false, &unreachedError{err} // nothing was sent, or no more than what prepares the statements
 	}
 	return false, s.atOnceError(ctx, conn, err)
 }
 
-// atOnceError is what to make of the error of statements that were sent at once, with their COMMIT.
+// atOnceError is what to make of the error of statements that were sent at once, with their COMMIT. That the connection is closed says that
+// nothing was sent only where it was closed before: pgx says it too of one that was lost while the answer was awaited.
 func (s *Store) atOnceError(ctx context.Context, conn *pgxpool.Conn, err error) error {
 	if !conn.Conn().IsClosed() && conn.Conn().PgConn().TxStatus() != 'I' {
 		if _, rollback := conn.Exec(ctx, "ROLLBACK"); rollback == nil {
 			return err // the server answered, and has undone it
 		}
 	}
-	if pgconn.SafeToRetry(err) || sqlState(err) != "" && !conn.Conn().IsClosed() {
+	if pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed) || sqlState(err) != "" && !conn.Conn().IsClosed() {
 		return &unreachedError{err}
 	}
 	return commitError(err) // the COMMIT was on its way
@@ -193,6 +209,10 @@ func sqlState(err error) string {
 
 // meets reports whether a transaction was undone because it met another one, so that it is to be run again.
 func meets(err error) bool {
+	var unknown *unknownError
+	if errors.As(err, &unknown) {
+		return false
+	}
 	if errors.Is(err, errAgain) || errors.Is(err, errAlone) {
 		return true
 	}

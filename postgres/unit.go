@@ -31,6 +31,8 @@ type unit struct {
 	refused  bool               // nothing of the call is to happen
 	newLanes map[laneName]*lane // made by the unit
 	passing  bool               // what somebody else has locked is passed over
+	merged   bool               // it is several calls, of which each is left alone that would have to be locked against claims
+	turned   []*job             // that were written as ready
 
 	// exclusive keeps claims out and locks every job that is looked at. glimpsed says that an answer tells how a job stands that is
 	// not locked; a call that changes nothing may do so, any other one is run again, exclusively.
@@ -232,6 +234,7 @@ func (u *unit) committed() {
 	for _, do := range u.commits {
 		do()
 	}
+	u.store.cursors.fall(u.turned)
 }
 
 // tell notes an event about a job.
