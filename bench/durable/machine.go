@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -125,7 +126,7 @@ var dependency = regexp.MustCompile(`(?m)^\s+dep\s+(\S+)\s+(\S+)`)
 
 // versions names what was measured, by module or program.
 func (h *harness) versions(ctx context.Context, chosen []contender) map[string]string {
-	found := map[string]string{"go": runtime.Version(), godwitModule: output(ctx, "git", "describe", "--always", "--dirty")}
+	found := map[string]string{"go": runtime.Version(), godwitModule: cmp.Or(output(ctx, "git", "describe", "--always", "--dirty"), "a version that git does not tell")}
 	programs := map[string]bool{}
 	for _, c := range chosen {
 		programs[c.Program], programs[c.Server] = true, true
