@@ -285,7 +285,7 @@ func (d *driver) hasten(ctx context.Context, jobs []godwit.Job, read time.Time) 
 	for _, job := range jobs {
 		d.c.write(crash.Event{Kind: crash.Hastening, Job: job.ID, Run: job.Run, Value: job.RunAt.UnixMicro(), Begun: read.UnixMicro()})
 		err := d.insist(ctx, crash.Event{Job: job.ID}, func(c *httpclient.Client) error { return c.RunNow(ctx, job.ID) })
-		if err != nil && !errors.Is(err, godwit.ErrWrongState) {
+		if err != nil && !errors.Is(err, godwit.ErrWrongState) && !errors.Is(err, godwit.ErrExpired) { // it came due, and may be over by now
 			d.fail(ctx, "run now", err)
 		}
 	}
