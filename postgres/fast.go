@@ -102,10 +102,7 @@ func together[Q any](ctx context.Context, s *Store, calls []*fast[Q], do fastDo[
 	if err != nil {
 		return
 	}
-	s.watchers.tell(done.events)
-	if !done.told {
-		s.teller.tell(done.events)
-	}
+	s.tell(done.events, done.told)
 	if done.then != nil {
 		done.then()
 	}

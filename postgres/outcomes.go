@@ -87,12 +87,7 @@ func (s *Store) readAtOnce(ctx context.Context, conn *pgxpool.Conn, list ...stmt
 	if err == nil {
 		return nil
 	}
-	if !conn.Conn().IsClosed() && conn.Conn().PgConn().TxStatus() != 'I' {
-		if _, rollback := conn.Exec(ctx, "ROLLBACK"); rollback == nil {
-			return err
-		}
-	}
-	if conn.Conn().IsClosed() {
+	if !undone(ctx, conn) && conn.Conn().IsClosed() {
 		return &unreachedError{err}
 	}
 	return err

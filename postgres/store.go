@@ -137,14 +137,16 @@ func writeOn[T any](ctx context.Context, s *Store, pool *pgxpool.Pool, level pgx
 		return nothing, err
 	}
 	done.committed()
-	s.tell(done.events)
+	s.tell(done.events, false)
 	return answer, nil
 }
 
-// tell tells the events of a commit, here and to other processes.
-func (s *Store) tell(events []godwit.Event) {
+// tell tells the events of a commit, here and, unless they were told, to other processes.
+func (s *Store) tell(events []godwit.Event, told bool) {
 	s.watchers.tell(events)
-	s.teller.tell(events)
+	if !told {
+		s.teller.tell(events)
+	}
 }
 
 // call runs one call on a connection, and makes a public error of what goes wrong.

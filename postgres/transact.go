@@ -136,15 +136,22 @@ func (s *Store) atOnceTelling(ctx context.Context, conn *pgxpool.Conn, events []
 // atOnceError is what to make of the error of statements that were sent at once, with their COMMIT. That the connection is closed says that
 // nothing was sent only where it was closed before: pgx says it too of one that was lost while the answer was awaited.
 func (s *Store) atOnceError(ctx context.Context, conn *pgxpool.Conn, err error) error {
-	if !conn.Conn().IsClosed() && conn.Conn().PgConn().TxStatus() != 'I' {
-		if _, rollback := conn.Exec(ctx, "ROLLBACK"); rollback == nil {
-			return err // the server answered, and has undone it
-		}
+	if undone(ctx, conn) {
+		return err
 	}
 	if pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed) || sqlState(err) != "" && !conn.Conn().IsClosed() {
 		return &unreachedError{err}
 	}
 	return commitError(err) // the COMMIT was on its way
+}
+
+// undone ends a transaction that is open, and reports whether the server says so.
+func undone(ctx context.Context, conn *pgxpool.Conn) bool {
+	if conn.Conn().IsClosed() || conn.Conn().PgConn().TxStatus() == 'I' {
+		return false
+	}
+	_, err := conn.Exec(ctx, "ROLLBACK")
+	return err == nil
 }
 
 // byIndex keeps the statements of a transaction that were written to find their rows by an index from being planned any other way. The
