@@ -67,7 +67,7 @@ $(GOLANGCI):
 	@mv bin/golangci-lint $@
 
 .PHONY: snippets
-snippets: ## copy the marked regions of compiled files into the Markdown that shows them
+snippets: ## copy the marked regions of compiled files, and tables of reports, into the Markdown that shows them
 	$(GO) test ./internal/archtest -run '^TestSnippets' -update
 
 .PHONY: fuzz

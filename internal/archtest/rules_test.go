@@ -192,7 +192,7 @@ func TestSnippetsRefuses(t *testing.T) {
 	}{
 		"same":               {block("<!-- snippet: a.go#hello -->", same), nil},
 		"other language":     {"```sh\nmake\n```\n", nil},
-		"code grown old":     {"text\n" + block("<!-- snippet: a.go#hello -->", "if false {\n"), []string{"README.md:4: differs from its region"}},
+		"code grown old":     {"text\n" + block("<!-- snippet: a.go#hello -->", "if false {\n"), []string{"README.md:4: differs from what it is a copy of"}},
 		"no region named":    {block("", same), []string{"README.md:2: block without a region"}},
 		"no such file":       {block("<!-- snippet: b.go#hello -->", same), []string{"b.go is no Go file that is compiled"}},
 		"no such region":     {block("<!-- snippet: a.go#bye -->", same), []string{"a.go has no whole region \"bye\""}},
@@ -200,6 +200,10 @@ func TestSnippetsRefuses(t *testing.T) {
 		"region twice":       {block("<!-- snippet: twice.go#x -->", same), []string{"twice.go has two regions \"x\""}},
 		"region in a region": {block("<!-- snippet: nested.go#x -->", same), []string{"region \"y\" begins within region \"x\""}},
 		"file not compiled":  {block("<!-- snippet: not.go#x -->", same), []string{"not.go is not compiled"}},
+		"same table":         {"<!-- copied: t.md -->\n| a |\n| - |\n| 1 |\n\ntext\n", nil},
+		"table grown old":    {"<!-- copied: t.md -->\n| a |\n| - |\n| 0 |\n", []string{"README.md:4: differs from what it is a copy of"}},
+		"table of no file":   {"<!-- copied: gone.md -->\n| a |\n", []string{"README.md:1: gone.md is not there"}},
+		"more than a table":  {"<!-- copied: docs/adr/0001-words.md -->\n| a |\n", []string{"is more, or less, than a table"}},
 		"file in testdata":   {block("<!-- snippet: testdata/x.go#x -->", same), []string{"testdata/x.go is no Go file"}},
 	}
 	for name, c := range cases {
@@ -208,6 +212,7 @@ func TestSnippetsRefuses(t *testing.T) {
 			expect(t, Snippets(plant(t, map[string]string{
 				"README.md":              c.markdown,
 				"docs/adr/0001-words.md": "```go\nold()\n```\n",
+				"t.md":                   "| a |\n| - |\n| 1 |\n",
 				"a.go":                   source,
 				"twice.go":               "package m\n// region:x\n// endregion\n// region:x\n// endregion\n",
 				"nested.go":              "package m\n// region:x\n// region:y\n// endregion\n// endregion\n",
@@ -221,12 +226,17 @@ func TestSnippetsRefuses(t *testing.T) {
 func TestRenderedSnippetsTakeTheirRegion(t *testing.T) {
 	t.Parallel()
 	tree := plant(t, map[string]string{
-		"a.go":    "package m\n\n// region:x\nvar x = 1\n// endregion\n",
-		"old.md":  "before\n<!-- snippet: a.go#x -->\n```go\nvar x = 0\nvar y = 0\n```\nafter\n",
-		"good.md": "<!-- snippet: a.go#x -->\n```go\nvar x = 1\n```\n",
+		"a.go":     "package m\n\n// region:x\nvar x = 1\n// endregion\n",
+		"old.md":   "before\n<!-- snippet: a.go#x -->\n```go\nvar x = 0\nvar y = 0\n```\nafter\n",
+		"t.md":     "| a |\n| - |\n| 1 |\n",
+		"table.md": "before\n<!-- copied: t.md -->\n| a |\n| - |\n| 0 |\n| 2 |\nafter\n<!-- snippet: a.go#x -->\n```go\n```\n",
+		"good.md":  "<!-- snippet: a.go#x -->\n```go\nvar x = 1\n```\n",
 	})
 	got := RenderedSnippets(tree)
-	want := map[string]string{"old.md": "before\n<!-- snippet: a.go#x -->\n```go\nvar x = 1\n```\nafter\n"}
+	want := map[string]string{
+		"old.md":   "before\n<!-- snippet: a.go#x -->\n```go\nvar x = 1\n```\nafter\n",
+		"table.md": "before\n<!-- copied: t.md -->\n| a |\n| - |\n| 1 |\nafter\n<!-- snippet: a.go#x -->\n```go\nvar x = 1\n```\n",
+	}
 	if !maps.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -28,33 +28,41 @@ var (
 )
 
 // Snippets returns the Go blocks in Markdown that are not a region of a
-// compiled file, or no longer equal to it. A decision record shows the code of
-// its day, and is free.
+// compiled file, or no longer equal to it, and the tables that differ from the
+// file that they name. A decision record shows the code of its day, and is free.
 func Snippets(t *Tree) []Violation {
 	var found []Violation
 	for _, f := range t.markdown() {
 		if under(f.path, "docs/adr") {
 			continue
 		}
-		rendered, refused := t.renderSnippets(f)
+		rendered, refused := t.render(f)
 		found = append(found, refused...)
 		if len(refused) == 0 && !slices.Equal(rendered, f.lines) {
-			found = append(found, Violation{f.path, firstDifference(rendered, f.lines), "differs from its region (make snippets copies it)"})
+			found = append(found, Violation{f.path, firstDifference(rendered, f.lines), "differs from what it is a copy of (make snippets copies it)"})
 		}
 	}
 	return found
 }
 
-// RenderedSnippets returns, by path, the Markdown files whose Go blocks differ
-// from their regions, as they should be.
+// RenderedSnippets returns, by path, the Markdown files whose Go blocks or
+// tables differ from what they are copied from, as they should be.
 func RenderedSnippets(t *Tree) map[string]string {
 	changed := make(map[string]string)
 	for _, f := range t.markdown() {
-		if rendered, _ := t.renderSnippets(f); !under(f.path, "docs/adr") && !slices.Equal(rendered, f.lines) {
+		if rendered, _ := t.render(f); !under(f.path, "docs/adr") && !slices.Equal(rendered, f.lines) {
 			changed[f.path] = strings.Join(rendered, "\n") + "\n"
 		}
 	}
 	return changed
+}
+
+// render returns the lines of a Markdown file with all that is copied as it
+// should be.
+func (t *Tree) render(f *file) ([]string, []Violation) {
+	snippets, refused := t.renderSnippets(f)
+	rendered, more := t.renderTables(&file{path: f.path, lines: snippets})
+	return rendered, append(refused, more...)
 }
 
 // renderSnippets returns the lines of a Markdown file with each Go block taken
