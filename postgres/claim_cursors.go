@@ -62,6 +62,7 @@ type cursor struct {
 	recall  time.Time      // when a look from the beginning is due
 	slow    bool           // the last look from the beginning took longer than joinSlow
 	dead    bool           // the last look from the beginning walked over many dead entries
+	shared  bool           // a submission met others that were ready, or may not be claimed
 	looks   map[*claimLook]bool
 }
 
@@ -173,6 +174,21 @@ func (c *cursors) slow(queue string) bool {
 	defer c.mu.Unlock()
 	q := c.queues[queue]
 	return q != nil && q.slow
+}
+
+// alone reports whether what is about to be made ready is likely to be all that there is.
+func (c *cursors) alone(queue string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q := c.queueLocked(queue)
+	return !q.shared && !q.backlog && !q.dead
+}
+
+// met notes whether a submission met others that were ready.
+func (c *cursors) met(queue string, others bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.queueLocked(queue).shared = others
 }
 
 // fall moves the points back to jobs that have become ready.

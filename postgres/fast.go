@@ -163,6 +163,10 @@ func plain(jobs []godwit.NewJob) bool {
 	return true
 }
 
+// submission are the statements that make new jobs: they insert what the jobs are and where they stand, and then see that none was
+// pruned before.
+type submission struct{ bodies, places, unpruned stmt }
+
 // submitPlain makes jobs that are new and have no keys. A claim of this process may join.
 func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godwit.NewJob) (*made, error) {
 	u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes.Load()}, s, s.clock.now())
@@ -180,15 +184,14 @@ func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godw
 	if err != nil {
 		return nil, err
 	}
-	inserts := []stmt{
-		do(insertJobs, bodies...),
-		do("INSERT INTO godwit.places (id, run_at, lane, place, rank) SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::integer[]),"+
-			" unnest($4::smallint[]), unnest($5::smallint[])",
-			c.ids(), c.runAts(), c.lanes(), c.kinds(), column(c, func(j *job) int16 { return int16(-j.priority) })),
-		do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.pruned WHERE id = ANY($1)))::integer", c.ids()),
+	inserts := submission{
+		bodies: do(insertJobs, bodies...),
+		places: do("INSERT INTO godwit.places (id, run_at, lane, place, rank) SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::integer[]),"+
+			" unnest($4::smallint[]), unnest($5::smallint[])", c.ids(), c.runAts(), c.lanes(), c.kinds(), c.ranks()),
+		unpruned: do("SELECT 1 / (NOT EXISTS (SELECT 1 FROM godwit.pruned WHERE id = ANY($1)))::integer", c.ids()),
 	}
 	if j := s.joinedBy(fresh); j != nil {
-		switch events, err := j.claim(ctx, conn, inserts); {
+		switch events, err := j.submit(ctx, conn, fresh, inserts); {
 		case err == nil:
 			s.cursors.fall(fresh)
 			return &made{events: append(u.events, events...), told: j.tookAll(fresh), then: j.answer}, nil
@@ -199,7 +202,7 @@ func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godw
 		// The claim, or the submission, did not find what it assumes, or others were in the way, or the server would not have one of the
 		// two; it has undone both: the submission is made by itself.
 	}
-	told, err := s.atOnceTelling(ctx, conn, u.events, append([]stmt{do("SELECT " + byIndex)}, inserts...)...)
+	told, err := s.atOnceTelling(ctx, conn, u.events, do("SELECT "+byIndex), inserts.bodies, inserts.places, inserts.unpruned)
 	if err != nil {
 		s.doubt(err, fresh)
 		return nil, err

@@ -142,6 +142,10 @@ func (c columns) lanes() array[int32] { return column(c, func(j *job) int32 { re
 
 func (c columns) kinds() array[int16] { return column(c, func(j *job) int16 { return int16(j.kind) }) }
 
+func (c columns) ranks() array[int16] {
+	return column(c, func(j *job) int16 { return int16(-j.priority) })
+}
+
 func (c columns) runAts() array[int64] { return c.longs(func(j *job) int64 { return j.runAt }) }
 
 func (c columns) deadlines() array[int64]                         { return c.longs(func(j *job) int64 { return j.deadline }) }
@@ -225,7 +229,7 @@ func placeColumnsOf(c columns) []any {
 		c.longs(func(j *job) int64 { return j.cancelRequestedAt }), c.longs(func(j *job) int64 { return j.records }), c.lanes(),
 		c.ints(func(j *job) int { return j.attempt }), c.ints(func(j *job) int { return j.crashes }),
 		c.ints(func(j *job) int { return j.releases }), c.ints(func(j *job) int { return j.retries }), c.kinds(),
-		column(c, func(j *job) int16 { return int16(-j.priority) }), c.bools(func(j *job) bool { return j.reported }),
+		c.ranks(), c.bools(func(j *job) bool { return j.reported }),
 		c.bools(func(j *job) bool { return j.any }), c.bools(func(j *job) bool { return j.woken }),
 		c.texts(func(j *job) string { return plainText(j.cancelReason) }),
 	}

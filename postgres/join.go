@@ -88,23 +88,93 @@ func (j *joined) tookAll(submitted []*job) bool {
 	return !slices.ContainsFunc(submitted, func(s *job) bool { return !claimed[s.id] })
 }
 
-// claim makes the submission and the claim after it; the answer is to be told when their events were. When it fails neither was made, or
-// that is not known, and there is no answer to be told any more.
-func (j *joined) claim(ctx context.Context, conn *pgxpool.Conn, submission []stmt) (events []godwit.Event, err error) {
-	s, c := j.store, j.claiming
-	look := s.cursors.start(c.request.Queue, false)
-	look.few = true // the jobs of the submission are ahead
-	list := c.statements(s, look, false, false)
-	err = s.atOnce(ctx, conn, slices.Insert(list, len(list)-1, submission...)...)
-	s.cursors.stop(look, c.took(err), c.dead-c.walked, err == nil && c.heads >= int64(c.request.Limit)+claimSlack)
+// submit makes the submission and the claim; the answer is to be told when their events were. When it fails neither was made, or that is
+// not known, and there is no answer to be told any more.
+func (j *joined) submit(ctx context.Context, conn *pgxpool.Conn, jobs []*job, inserts submission) ([]godwit.Event, error) {
+	s := j.store
+	started, err := j.start(ctx, conn, jobs, inserts)
+	if err == nil && !started {
+		err = j.claim(ctx, conn, inserts)
+	}
 	if err != nil {
 		j.err = toError(err)
 		j.answer()
 		return nil, err
 	}
-	u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes.Load()}, s, c.now)
-	if j.result, j.err = c.answer(u); j.err != nil {
+	u := newUnit(source{ctx: ctx, l: pgxLink{conn, s.schema}, lanes: s.lanes.Load()}, s, j.claiming.now)
+	if j.result, j.err = j.claiming.answer(u); j.err != nil {
 		j.err = toError(&unknownError{j.err}) // the jobs are claimed; the next heartbeat tells of them
 	}
+	if j.tookAll(jobs) {
+		s.cursors.met(j.claiming.request.Queue, false)
+	}
 	return u.events, nil
+}
+
+// claim makes the claim after the submission.
+func (j *joined) claim(ctx context.Context, conn *pgxpool.Conn, inserts submission) error {
+	s, c := j.store, j.claiming
+	look := s.cursors.start(c.request.Queue, false)
+	look.few = true // the jobs of the submission are ahead
+	list := c.statements(s, look, false, false)
+	err := s.atOnce(ctx, conn, slices.Insert(list, len(list)-1, inserts.bodies, inserts.places, inserts.unpruned)...)
+	s.cursors.stop(look, c.took(err), c.dead-c.walked, err == nil && c.heads >= int64(c.request.Limit)+claimSlack)
+	return err
+}
+
+// insertRunning inserts the places of jobs that are claimed as they are made.
+const insertRunning = "INSERT INTO godwit.places (id, run_at, lane, rank, session, started_at, place, run, attempt)" +
+	" SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::integer[]), unnest($4::smallint[]), $5::uuid, $6::bigint, 3, 1, 1"
+
+// aloneReady fails unless a claim would take just the jobs of these lanes: the session may claim from all of them, and nothing is ready
+// in any that it may claim from.
+const aloneReady = "WITH " + claimable + `
+SELECT 1 / (NOT EXISTS (SELECT 1 FROM unnest($4::integer[]) made (lane) WHERE made.lane NOT IN (SELECT l.id FROM l))
+	AND NOT EXISTS (SELECT 1 FROM l CROSS JOIN LATERAL (SELECT 1 FROM godwit.places p WHERE p.place = 2 AND p.lane = l.id LIMIT 1) p))::integer`
+
+// start makes the submission and the claim in one: the jobs are written as running, which saves finding them again and writing their
+// places twice. It reports whether it did; it does so only where the claim takes just these jobs.
+func (j *joined) start(ctx context.Context, conn *pgxpool.Conn, jobs []*job, inserts submission) (bool, error) {
+	s, c, columns := j.store, j.claiming, columnsOf(jobs)
+	if len(jobs) >= c.request.Limit || !s.cursors.alone(c.request.Queue) {
+		return false, nil
+	}
+	session := uuid(c.request.Session)
+	lanes := columns.lanes()
+	slices.Sort(lanes)
+	err := s.atOnce(ctx, conn,
+		do("SELECT "+byIndex+", "+briefly+", pg_advisory_xact_lock_shared($1)", s.claimsKey),
+		ask("SELECT lease_until FROM godwit.sessions WHERE id = $1 FOR KEY SHARE", func(r scanner) error {
+			return r.Scan(&c.leaseUntil)
+		}, session),
+		inserts.bodies,
+		do(insertRunning, columns.ids(), columns.runAts(), columns.lanes(), columns.ranks(), session, c.now),
+		do(aloneReady, session, c.request.Queue, c.now, slices.Compact(lanes)),
+		inserts.unpruned)
+	if sqlState(err) == divisionByZero {
+		s.cursors.met(c.request.Queue, true)
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c.live, c.heads = true, int64(len(jobs))
+	for _, made := range jobs {
+		made.kind, made.run, made.attempt, made.startedAt, made.session = running, 1, 1, c.now, c.request.Session
+		c.jobs, c.lanes = append(c.jobs, made.begun()), append(c.lanes, made.lane.id)
+	}
+	return true, nil
+}
+
+// begun gives a job as the claim of its first run gives it, without what its lane says.
+func (j *job) begun() godwit.Job {
+	v := godwit.Job{
+		ID: j.id, State: j.kind.state(), Priority: j.priority, Attempt: j.attempt, MaxAttempts: j.maxAttempts, Run: j.run, MaxCrashes: j.maxCrashes,
+		Args: emptyIsNil(j.args), Timeout: j.timeout, KeepSucceeded: j.keepSucceeded, KeepFailed: j.keepFailed,
+		CreatedAt: fromMicros(j.createdAt), RunAt: fromMicros(j.runAt), StartedAt: fromMicros(j.startedAt), Session: j.session,
+	}
+	if j.extra != nil {
+		j.extra.show(&v)
+	}
+	return v
 }

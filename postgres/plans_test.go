@@ -69,3 +69,16 @@ func TestAUnitFindsReadyJobsByTheirIDs(t *testing.T) {
 		}
 	}
 }
+
+// TestWhetherAJobIsAloneIsSeenByTheIndexOfReadyJobs plans the look for others when hardly anything is ready.
+func TestWhetherAJobIsAloneIsSeenByTheIndexOfReadyJobs(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.submit(newJob())
+	if _, err := connect(t, b.url).Exec(t.Context(), "VACUUM ANALYZE godwit.places"); err != nil {
+		t.Fatal(err)
+	}
+	if plan := b.planOf(aloneReady, "uuid, text, bigint, integer[]", 4); !strings.Contains(plan, "using places_ready on places p") || strings.Contains(plan, "Seq Scan on places") {
+		t.Errorf("the plan is\n%s", plan)
+	}
+}
