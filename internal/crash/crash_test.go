@@ -218,7 +218,8 @@ func (h *harness) finals() []crash.Final {
 	}
 }
 
-// absent asks for the jobs that were acknowledged and are not listed.
+// absent asks for the jobs that were acknowledged and are not listed: by an answer, or by a claim, which is all that a job has whose
+// submission was cut off and repeated when the job was over already.
 func (h *harness) absent(store godwit.Store, listed []crash.Final) (absent []crash.Final) {
 	h.c.t.Helper()
 	known := map[godwit.ID]bool{}
@@ -228,7 +229,7 @@ func (h *harness) absent(store godwit.Store, listed []crash.Final) (absent []cra
 	events, _, err := crash.ReadLog(h.c.path)
 	h.must(err)
 	for _, e := range events {
-		if e.Kind != crash.Submitted || e.Code != "" || known[e.Job] {
+		if e.Kind != crash.Submitted && e.Kind != crash.Claimed || e.Code != "" || known[e.Job] {
 			continue
 		}
 		known[e.Job] = true
