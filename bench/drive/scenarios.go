@@ -31,6 +31,13 @@ func measure(spec Spec, c Contender) (Outcome, error) {
 		return Outcome{}, fmt.Errorf("there is no scenario %q", spec.Scenario)
 	}
 	b := &bench{spec, c, newRecorder(spec.Jobs), Outcome{Values: map[string]float64{}}}
+	if spec.TimeoutSeconds > 0 { // not by a context: drivers watch those that can end, which costs time
+		late := time.AfterFunc(time.Duration(spec.TimeoutSeconds*float64(time.Second)), func() {
+			fmt.Fprintf(os.Stderr, "%s, %s: not done after %g s: %d of at most %d jobs ran\n", spec.Contender, spec.Scenario, spec.TimeoutSeconds, b.r.ran.Load(), spec.Jobs)
+			os.Exit(1)
+		})
+		defer late.Stop()
+	}
 	if err := c.Open(ctx, spec, b.r); err != nil {
 		return Outcome{}, fmt.Errorf("open: %w", err)
 	}

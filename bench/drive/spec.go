@@ -25,6 +25,8 @@ type Spec struct {
 	Backlog int `json:"backlog"`
 	// KeepSeconds is how long finished jobs are to be kept; 0: so long that none is removed during the run.
 	KeepSeconds float64 `json:"keep_seconds"`
+	// TimeoutSeconds is after how long the child gives up and says what is missing; 0: never.
+	TimeoutSeconds float64 `json:"timeout_seconds,omitempty"`
 	// Dir is an empty folder on the disk that is measured.
 	Dir string `json:"dir"`
 	// Profile is the file for a CPU profile of the child; empty: none is made.

@@ -35,14 +35,10 @@ func compare(ctx context.Context, o options) error {
 		fmt.Printf("The report is of another machine (%d processors, %s): differences are those of the machines too.\n", was.Processors, was.Model)
 	}
 	fmt.Printf("Against %s; worse by more than %.0f %%, or than the A/A controls differ, is a regression.\n\n", path, 100*o.tolerance)
-	problems := []error{judge(before, now, o.tolerance), now.ours()}
-	for _, a := range now.Absent {
-		problems = append(problems, fmt.Errorf("%s does not work here, so it was not compared (-only chooses others): %s", a.Name, a.Why))
-	}
-	return errors.Join(problems...)
+	return errors.Join(judge(before, now, o.tolerance), now.ours())
 }
 
-// newestReport reads the report that was made last.
+// newestReport reads the report that was made last, of those that were not interrupted and have Godwit.
 func newestReport(dir string) (newest *report, path string, err error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "durable-*.json"))
 	if err != nil {
@@ -52,6 +48,9 @@ func newestReport(dir string) (newest *report, path string, err error) {
 		r, err := readReport(name)
 		if err != nil {
 			return nil, "", fmt.Errorf("read %s: %w", name, err)
+		}
+		if r.Interrupted || !slices.ContainsFunc(r.Contenders, func(c contender) bool { return strings.HasPrefix(c.Name, "godwit") }) {
+			continue // nothing to hold Godwit against
 		}
 		if newest == nil || r.Made.After(newest.Made) {
 			newest, path = r, name

@@ -31,8 +31,8 @@ func (c contender) smokes() bool {
 }
 
 const (
-	ourSettings  = "synchronous=FULL, WAL; Concurrency 1000; otherwise the defaults"
-	ourPostgres  = "synchronous_commit=on; Concurrency 1000; otherwise the defaults"
+	ourSettings  = "synchronous=FULL, WAL; Concurrency 1000, since its handlers do nothing; where jobs are pruned, KeepSucceeded as the scenario says and PruneInterval 1 s; otherwise the defaults"
+	ourPostgres  = "synchronous_commit=on, 10 connections; Concurrency 1000, since its handlers do nothing; where jobs are pruned, KeepSucceeded as the scenario says and PruneInterval 1 s; otherwise the defaults"
 	bareSettings = "no library: the fewest rows that carry a job, written by hand for this benchmark with Godwit's driver, settings and merging of calls, numbered from 1 by one process; it shows what the storage alone takes"
 	bareMissing  = "every promise but the result and the sync: no retries, leases, fences, times, keys, events, ids"
 	ourSource    = "https://pkg.go.dev/github.com/godwit-go/godwit"

@@ -101,6 +101,7 @@ func (h *harness) inPlace(ctx context.Context, c contender, s scenario, do func(
 	h.made++
 	spec := s.spec
 	spec.Contender, spec.Dir = c.Name, filepath.Join(h.work, fmt.Sprintf("run%d", h.made))
+	spec.TimeoutSeconds = 0.95 * s.timeout.Seconds() // so that it still has time to say what is missing
 	if c.Hoards {
 		spec.KeepSeconds = 0 // nobody is to wait for what does not come
 	}

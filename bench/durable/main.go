@@ -58,6 +58,10 @@ func main() {
 	flag.Float64Var(&o.tolerance, "tolerance", 0.15, "with -compare: the share by which a median may be worse; the spread of the control counts where it is more")
 	flag.StringVar(&o.profile, "profile", "", "a folder for a CPU profile of each measurement of a Go contender; profiling costs some of what is measured")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "durable: %q is no flag: scenarios are named by -scenarios, contenders by -only\n", flag.Arg(0))
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
@@ -69,8 +73,10 @@ func main() {
 
 func run(ctx context.Context, o options) error {
 	switch {
-	case o.rounds < 1 || o.scale < 0:
-		return fmt.Errorf("-rounds must be at least 1 and -scale not below 0, got %d and %v", o.rounds, o.scale)
+	case o.rounds < 1 || !(o.scale >= 0 && o.scale <= scaleMax):
+		return fmt.Errorf("-rounds must be at least 1 and -scale from 0 to %d, got %d and %v", scaleMax, o.rounds, o.scale)
+	case !(o.tolerance >= 0 && o.tolerance < 1):
+		return fmt.Errorf("-tolerance must be at least 0 and below 1, got %v", o.tolerance)
 	case o.render != "":
 		r, err := readReport(o.render)
 		if err != nil {
@@ -83,11 +89,31 @@ func run(ctx context.Context, o options) error {
 		return compare(ctx, o)
 	}
 	o.scale = cmp.Or(o.scale, 1)
+	if !o.smoke {
+		if err := writable(o.out); err != nil {
+			return err
+		}
+	}
 	r, err := measure(ctx, o)
 	if o.smoke || r == nil {
 		return err
 	}
 	return errors.Join(err, r.writeNew(o.out), r.ours())
+}
+
+// scaleMax keeps a slip of the finger from taking days.
+const scaleMax = 10
+
+// writable makes the folder for the report, and sees that it can be written to, before hours are spent.
+func writable(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the folder for the report (-out): %w", err)
+	}
+	f, err := os.CreateTemp(dir, ".durable-")
+	if err != nil {
+		return fmt.Errorf("write to the folder for the report (-out): %w", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
 // measure runs the plan. What was measured before it was interrupted is a report too.
@@ -155,6 +181,11 @@ func measure(ctx context.Context, o options) (*report, error) {
 // chosen gives the contenders that the options name.
 func (h *harness) chosen() ([]contender, error) {
 	o := h.options
+	for _, part := range strings.Split(o.only, ",") {
+		if !slices.ContainsFunc(contenders, func(c contender) bool { return strings.Contains(c.Name, part) }) {
+			return nil, fmt.Errorf("-only %s: no contender has %q in its name", o.only, part)
+		}
+	}
 	all := slices.DeleteFunc(slices.Clone(contenders), func(c contender) bool {
 		return (o.smoke && !c.smokes()) || (o.compare && c.Program != "godwit") || (!o.peers && c.Program != "godwit" && c.Program != "bare") || !named(o.only, c.Name)
 	})

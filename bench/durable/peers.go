@@ -22,7 +22,7 @@ var peers = []contender{
 	},
 	{
 		Name: "backlite", Store: "SQLite", Program: "peers", Module: "github.com/mikestefanello/backlite",
-		Settings: "WAL, busy timeout 5 s, retention, as in its README; 1000 workers, since its dispatcher pauses 100 ms when all are busy; one connection; modernc.org/sqlite",
+		Settings: "WAL, busy timeout 5 s, retention, as in its README; 1000 workers, since its dispatcher pauses 100 ms when all are busy; one connection, since several only wait for each other's locks; modernc.org/sqlite instead of its README's driver, which needs a C compiler; where jobs are pruned, its cleanup every second",
 		Quote:    "_journal=WAL&_timeout=5000", Source: "https://github.com/mikestefanello/backlite#client-initialization",
 		Missing: noResults,
 	},
@@ -66,7 +66,7 @@ var peers = []contender{
 	},
 	{
 		Name: "river-postgres", Store: "PostgreSQL", Program: "peers", Server: "postgres", Module: "github.com/riverqueue/river",
-		Settings: "as river bench sets it, the pool of pgx at its default size; InsertManyFast; RecordOutput", Quote: riverQuote, Source: riverFrom, Missing: "nothing; the cleaner comes every 30 s",
+		Settings: "as river bench sets it, a pool of 25 connections; InsertManyFast; RecordOutput", Quote: riverQuote, Source: riverFrom, Missing: "nothing; the cleaner comes every 30 s",
 	},
 	{
 		Name: "dbos-postgres", Store: "PostgreSQL", Program: "peers", Server: "postgres", Module: "github.com/dbos-inc/dbos-transact-golang", FansIn: true, Hoards: true,
@@ -80,7 +80,7 @@ var peers = []contender{
 	},
 	{
 		Name: "pg-boss", Store: "PostgreSQL", Program: "node", Server: "postgres", Module: "pg-boss",
-		Settings: "insert for many; batchSize 500, burstWhenBatchFull, perJobResults, the shortest polling interval (0.5 s), notify",
+		Settings: "insert for many; batchSize 500, burstWhenBatchFull, perJobResults, the shortest polling interval (0.5 s), notify; where jobs are pruned, its supervision every second",
 		Quote:    "While each fetch returns a full batchSize batch there is clearly more work, so the worker keeps fetching continuously with no delay",
 		Source:   "https://github.com/timgit/pg-boss/blob/master/docs/api/workers.md", Missing: "nothing",
 	},

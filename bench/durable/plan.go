@@ -156,8 +156,10 @@ func scenariosOf(o options) ([]scenario, error) {
 		}
 		chosen = append(chosen, s)
 	}
-	if len(chosen) == 0 {
-		return nil, fmt.Errorf("-scenarios %s names none of %s", o.scenarios, strings.Join(names, ", "))
+	for _, name := range strings.Split(o.scenarios, ",") {
+		if o.scenarios != "" && !slices.Contains(names, name) {
+			return nil, fmt.Errorf("-scenarios: there is no %q, but %s", name, strings.Join(names, ", "))
+		}
 	}
 	return chosen, nil
 }

@@ -72,9 +72,14 @@ func (r *report) finish(ctx context.Context, h *harness) {
 	r.Versions = h.versions(ctx, r.Contenders)
 }
 
-// ours is an error when Godwit failed a measurement or did not sync: peers may, and the report tells.
+// ours is an error when Godwit does not work here, failed a measurement or did not sync: peers may, and the report tells.
 func (r *report) ours() error {
 	var problems []error
+	for _, a := range r.Absent {
+		if strings.HasPrefix(a.Name, "godwit") {
+			problems = append(problems, fmt.Errorf("%s does not work here (-only chooses others): %s", a.Name, a.Why))
+		}
+	}
 	for _, s := range r.Scenarios {
 		for _, f := range s.Failures {
 			if strings.HasPrefix(f.Name, "godwit") {

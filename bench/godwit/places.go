@@ -24,11 +24,17 @@ func (c *contender) fanOut(ctx context.Context, n int) (int, error) {
 		promises = append(promises, part...)
 	}
 	results, err := godwit.AwaitAll(ctx, promises...)
+	if err != nil {
+		return 0, err
+	}
 	sum := 0
-	for _, result := range results {
+	for seq, result := range results {
+		if !result.Right(seq) {
+			return 0, fmt.Errorf("child %d gave %+v", seq, result)
+		}
 		sum += result.Seq
 	}
-	return sum, err
+	return sum, nil
 }
 
 // FanIn runs a parent with n children.

@@ -44,7 +44,10 @@ class BullMQ {
       await job.updateData({ ...job.data, started: true });
       if (await job.moveToWaitingChildren(token)) throw new this.WaitingChildrenError();
     }
-    return Object.values(await job.getChildrenValues()).reduce((sum, result) => sum + result.seq, 0);
+    const results = Object.values(await job.getChildrenValues());
+    const wrong = results.find((result) => !right(result, result.seq));
+    if (wrong) throw new Error(`a child gave ${JSON.stringify(wrong)}`);
+    return results.reduce((sum, result) => sum + result.seq, 0);
   }
   async fanIn(n) {
     const events = new this.QueueEvents(queueName, { connection: this.connection });

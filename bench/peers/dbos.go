@@ -114,10 +114,13 @@ func (q *dbosQueue) fanOut(ctx dbos.Context, n int) (int, error) {
 		}
 	}
 	sum := 0
-	for _, handle := range handles {
+	for seq, handle := range handles {
 		result, err := handle.GetResult()
 		if err != nil {
 			return 0, err
+		}
+		if !result.Right(seq) {
+			return 0, fmt.Errorf("child %d gave %+v", seq, result)
 		}
 		sum += result.Seq
 	}

@@ -74,10 +74,18 @@ func newRiverSQLite() drive.Contender {
 	}
 }
 
+// riverConns is what graphile-worker's page has; the default of pgx, as many as there are processors, would be four here.
+const riverConns = 25
+
 func newRiverPostgres() drive.Contender {
 	return &riverQueue[pgx.Tx]{
 		connect: func(ctx context.Context, spec drive.Spec) (riverdriver.Driver[pgx.Tx], *sql.DB, func(), error) {
-			pool, err := pgxpool.New(ctx, spec.URL)
+			config, err := pgxpool.ParseConfig(spec.URL)
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			config.MaxConns = riverConns
+			pool, err := pgxpool.NewWithConfig(ctx, config)
 			if err != nil {
 				return nil, nil, nil, err
 			}
