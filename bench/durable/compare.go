@@ -62,6 +62,9 @@ func newestReport(dir string) (newest *report, path string, err error) {
 	return newest, path, nil
 }
 
+// vagueBound is beyond which a bound says nothing of the first figure of a scenario.
+const vagueBound = 0.5
+
 // compared reports whether a figure is: not those that a few rare events decide, or that are no performance.
 func compared(scenario, key string) bool {
 	return !slices.Contains([]string{"max_ms", "samples", "end_rows"}, key) && (scenario != "idle" || key != "p99_ms")
@@ -69,7 +72,7 @@ func compared(scenario, key string) bool {
 
 // judge prints every figure of Godwit of both reports, and fails when one is worse.
 func judge(before, now *report, tolerance float64) error {
-	var worse []string
+	var worse, vague []string
 	figures := 0
 	for _, s := range now.Scenarios {
 		about, _ := scenarioNamed(s.Name)
@@ -82,7 +85,7 @@ func judge(before, now *report, tolerance float64) error {
 			fmt.Fprintf(os.Stderr, "durable: %s was run with other numbers then: left out\n", s.Name)
 			continue
 		}
-		for _, m := range about.metrics {
+		for nth, m := range about.metrics {
 			wide, wider := before.control(old, m.key), now.control(s, m.key)
 			for _, c := range now.Contenders {
 				was, _, _, knew := old.spread(c.Name, m.key)
@@ -99,7 +102,11 @@ func judge(before, now *report, tolerance float64) error {
 					verdict = "  WORSE"
 					worse = append(worse, fmt.Sprintf("%s of %s in %s", m.label, c.Name, s.Name))
 				}
-				fmt.Printf("%-12s %-24s %-24s %14s -> %-14s %+6.1f %%%s\n", s.Name, c.Name, m.label, number(was, m.decimal), number(is, m.decimal), 100*change, verdict)
+				if nth == 0 && bound > vagueBound {
+					vague = append(vague, fmt.Sprintf("%s of %s in %s", m.label, c.Name, s.Name))
+				}
+				fmt.Printf("%-12s %-24s %-24s %14s -> %-14s %+6.1f %% (bound %.0f %%)%s\n", s.Name, c.Name, m.label, number(was, m.decimal), number(is, m.decimal),
+					100*change, 100*bound, verdict)
 			}
 		}
 	}
@@ -108,6 +115,8 @@ func judge(before, now *report, tolerance float64) error {
 		return errors.New("there was nothing to compare: the report has none of these scenarios with these numbers")
 	case len(worse) > 0:
 		return fmt.Errorf("worse than before: %s", strings.Join(worse, ", "))
+	case len(vague) > 0:
+		return fmt.Errorf("no telling, for the A/A control differs too much (measure on a quieter machine, in more rounds): %s", strings.Join(vague, ", "))
 	}
 	return nil
 }

@@ -206,7 +206,7 @@ func (h *harness) scenario(ctx context.Context, s scenario, contenders []contend
 	if len(taking) == 0 {
 		return nil
 	}
-	found := scenarioReport{Name: s.name, Spec: s.spec, Runs: map[string][]result{}}
+	found := scenarioReport{Name: s.name, Title: s.title, Note: s.note, Spec: s.spec, Runs: map[string][]result{}}
 	rounds := cmp.Or(s.rounds, h.options.rounds)
 	for round := range min(rounds, h.options.rounds) {
 		for i := range taking {

@@ -62,9 +62,9 @@ func (r *report) section(b *strings.Builder, base string, s scenarioReport) {
 	if !ok {
 		return // of an older plan
 	}
-	fmt.Fprintf(b, "\n## %s\n\n", about.title)
-	if about.note != "" {
-		fmt.Fprintf(b, "%s\n\n", about.note)
+	fmt.Fprintf(b, "\n## %s\n\n", cmp.Or(s.Title, about.title))
+	if note := cmp.Or(s.Note, about.note); note != "" {
+		fmt.Fprintf(b, "%s\n\n", note)
 	}
 	if _, ok := r.bars(s); ok {
 		fmt.Fprintf(b, "![%s](%s-%s.svg)\n\n", about.metrics[0].label, base, s.Name)
@@ -121,7 +121,7 @@ func (r *report) heldRatios(b *strings.Builder, held scenarioReport) {
 // overTimeRows tells how the first run of each contender went: some of its twentieths, and the worst.
 func (r *report) overTimeRows(b *strings.Builder, s scenarioReport) {
 	shares := []int{5, 25, 50, 75, 100}
-	fmt.Fprint(b, "From submission to start in the twentieth of the run that ends at the named share of it, p50 / p99 ms:\n\n| |")
+	fmt.Fprint(b, "From submission to start in the first round, in the twentieth of the run that ends at the named share of it, p50 / p99 ms:\n\n| |")
 	for _, share := range shares {
 		fmt.Fprintf(b, " %d %% |", share)
 	}

@@ -97,7 +97,7 @@ func bigPlan() []scenario {
 		metric{"claim_p50_ms", "claim p50 ms", true, 2}, metric{"claim_p99_ms", "claim p99 ms", true, 2},
 		metric{"end_rows", "jobs at the end", true, 0}, metric{"end_mb", "MB at the end", true, 1}, metric{"pruned_rows", "jobs left after pruning", true, 0},
 		metric{"pruned_mb", "MB after pruning", true, 1})
-	places := []metric{{"rss_bytes", "resident bytes/job", true, 0}, {"heap_bytes", "heap and stack bytes/job", true, 0}, {"kept_mb", "MB on disk", true, 1}}
+	places := []metric{{"rss_bytes", "resident bytes/job", true, 0}, {"heap_bytes", "heap and stack bytes/job", true, 0}, {"kept_mb", "MB on disk", true, 1}, {"jobs_per_s", "jobs/s until they are there", false, 0}}
 	hold := func(place string, jobs int, title string) scenario {
 		return scenario{
 			name: place, title: title, takes: ours, big: true, rounds: 3, metrics: places, timeout: time.Hour,

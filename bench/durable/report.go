@@ -49,6 +49,8 @@ type synced struct {
 
 type scenarioReport struct {
 	Name     string              `json:"name"`
+	Title    string              `json:"title,omitempty"` // as it was then, and the note too
+	Note     string              `json:"note,omitempty"`
 	Spec     drive.Spec          `json:"spec"`
 	Runs     map[string][]result `json:"runs"` // by contender
 	Failures []failure           `json:"failures,omitempty"`
