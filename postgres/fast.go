@@ -194,7 +194,7 @@ func (s *Store) submitPlain(ctx context.Context, conn *pgxpool.Conn, jobs []godw
 		switch events, err := j.submit(ctx, conn, fresh, inserts); {
 		case err == nil:
 			s.cursors.fall(fresh)
-			return &made{events: append(u.events, events...), told: j.tookAll(fresh), then: j.answer}, nil
+			return &made{events: append(u.events, events...), told: j.all, then: j.answer}, nil
 		case sqlState(err) == "" || conn.Conn().IsClosed() || meets(err) || readOnly(err):
 			s.doubt(err, fresh)
 			return nil, err

@@ -49,6 +49,7 @@ type joined struct {
 	claiming *claiming
 	answered func(godwit.ClaimAnswer, error)
 	result   godwit.ClaimAnswer
+	all      bool // the claim got all jobs of the submission
 	err      error
 }
 
@@ -105,7 +106,8 @@ func (j *joined) submit(ctx context.Context, conn *pgxpool.Conn, jobs []*job, in
 	if j.result, j.err = j.claiming.answer(u); j.err != nil {
 		j.err = toError(&unknownError{j.err}) // the jobs are claimed; the next heartbeat tells of them
 	}
-	if j.tookAll(jobs) {
+	j.all = started || j.tookAll(jobs)
+	if j.all {
 		s.cursors.met(j.claiming.request.Queue, false)
 	}
 	return u.events, nil
@@ -161,20 +163,9 @@ func (j *joined) start(ctx context.Context, conn *pgxpool.Conn, jobs []*job, ins
 	c.live, c.heads = true, int64(len(jobs))
 	for _, made := range jobs {
 		made.kind, made.run, made.attempt, made.startedAt, made.session = running, 1, 1, c.now, c.request.Session
-		c.jobs, c.lanes = append(c.jobs, made.begun()), append(c.lanes, made.lane.id)
+		v := made.view()
+		v.Args = emptyIsNil(made.args)
+		c.jobs, c.lanes = append(c.jobs, v), append(c.lanes, made.lane.id)
 	}
 	return true, nil
-}
-
-// begun gives a job as the claim of its first run gives it, without what its lane says.
-func (j *job) begun() godwit.Job {
-	v := godwit.Job{
-		ID: j.id, State: j.kind.state(), Priority: j.priority, Attempt: j.attempt, MaxAttempts: j.maxAttempts, Run: j.run, MaxCrashes: j.maxCrashes,
-		Args: emptyIsNil(j.args), Timeout: j.timeout, KeepSucceeded: j.keepSucceeded, KeepFailed: j.keepFailed,
-		CreatedAt: fromMicros(j.createdAt), RunAt: fromMicros(j.runAt), StartedAt: fromMicros(j.startedAt), Session: j.session,
-	}
-	if j.extra != nil {
-		j.extra.show(&v)
-	}
-	return v
 }

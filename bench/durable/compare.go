@@ -94,16 +94,17 @@ func judge(before, now *report, tolerance float64) error {
 					continue
 				}
 				figures++
+				figure := fmt.Sprintf("%s of %s in %s", m.label, c.Name, s.Name)
 				of := strings.TrimSuffix(c.Name, "-apart") // it has no control of its own
 				bound := max(tolerance, wide[of], wider[of], before.widest(old, of, m.key)/2, now.widest(s, of, m.key)/2)
 				change := is/was - 1 // infinite where there was nothing
 				verdict := ""
 				if (m.less && change > bound) || (!m.less && was/is-1 > bound) {
 					verdict = "  WORSE"
-					worse = append(worse, fmt.Sprintf("%s of %s in %s", m.label, c.Name, s.Name))
+					worse = append(worse, figure)
 				}
 				if nth == 0 && bound > vagueBound {
-					vague = append(vague, fmt.Sprintf("%s of %s in %s", m.label, c.Name, s.Name))
+					vague = append(vague, figure)
 				}
 				fmt.Printf("%-12s %-24s %-24s %14s -> %-14s %+6.1f %% (bound %.0f %%)%s\n", s.Name, c.Name, m.label, number(was, m.decimal), number(is, m.decimal),
 					100*change, 100*bound, verdict)

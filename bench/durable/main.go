@@ -182,7 +182,7 @@ func measure(ctx context.Context, o options) (*report, error) {
 func (h *harness) chosen() ([]contender, error) {
 	o := h.options
 	for _, part := range strings.Split(o.only, ",") {
-		if !slices.ContainsFunc(contenders, func(c contender) bool { return strings.Contains(c.Name, part) }) {
+		if !slices.ContainsFunc(contenders, func(c contender) bool { return named(part, c.Name) }) {
 			return nil, fmt.Errorf("-only %s: no contender has %q in its name", o.only, part)
 		}
 	}
